@@ -140,8 +140,9 @@ class ProbeSample:
 
 READ, WRITE, INVALIDATE, TAKE, STEP = "read", "write", "invalidate", "take", "step"
 ADMITTED, REFUSED, BYPASS = "admitted", "refused", "bypass"
-UNCOUNTED = "uncounted"
 """``Operation.cache`` of a ``take``."""
+UNCOUNTED = "uncounted"
+"""The same of a look for a row of a ledger."""
 
 
 @dataclass(frozen=True)

@@ -12,12 +12,13 @@ import zlib
 from array import array
 from base64 import b64encode
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import MISSING, asdict, fields
 from functools import cache
 from itertools import accumulate
-from typing import Any, NoReturn
+from typing import Any, NoReturn, get_type_hints
 
 import msgspec
+from msgspec.structs import astuple
 
 from harness.recording import End, Line, Operation, Operations, ProbeSample, Slice, Slices, Unanswered, fields_of_slice
 from harness.recording_format_1 import upgraded
@@ -35,7 +36,7 @@ from harness.recording_marks import (
     TraceMark,
 )
 from harness.recording_slices import Packed
-from harness.recording_values import HIGHEST_BUCKET, HIGHEST_SIZE_BUCKET, OK, Count, Instant, Second, Seconds, Size
+from harness.recording_values import HIGHEST_BUCKET, HIGHEST_SIZE_BUCKET, OK, Count, Second, Size
 
 LONGEST_LINE_BYTES = 64 * 1024 * 1024
 """No line is longer, nor what is packed in it: whatever is, is no recording of ours."""
@@ -75,20 +76,6 @@ class _Kind(msgspec.Struct):
     mark: str = ""
 
 
-class _Row(msgspec.Struct, array_like=True):
-    """An :class:`Operation` in the file: its fields in their order."""
-
-    key: str
-    session: str
-    kind: str
-    version: int | None
-    invoke_s: Instant
-    return_s: Instant | None
-    via: str = ""
-    source: str = ""
-    cache: str = ""
-
-
 class _SliceRow(msgspec.Struct, array_like=True):
     """A :class:`~harness.recording.Slice` among others in the file; its histograms are steps, see :class:`Packed`."""
 
@@ -113,14 +100,6 @@ class _SliceRows(msgspec.Struct):
 
     rows: bytes
     """A list of :class:`_SliceRow` as JSON, packed with zlib, in base64: a third of its length."""
-
-
-class _Rows(msgspec.Struct):
-    """:class:`Operations` in the file."""
-
-    node: str
-    clock_uncertainty_s: Seconds
-    operations: tuple[_Row, ...]
 
 
 def encode(line: Line) -> str:
@@ -303,30 +282,24 @@ def _histogram(steps: list[int], highest: int = HIGHEST_BUCKET) -> Packed:
 
 
 def _operations_decoder() -> Callable[[str | bytes], Operations]:
-    as_written = msgspec.json.Decoder(_Rows).decode
+    """In the file an operation is a row: its fields in their order."""
+    row: Any = _row_type()
+    of_file: dict[str, Any] = {**get_type_hints(Operations, include_extras=True), "operations": tuple[row, ...]}
+    as_written: Any = msgspec.json.Decoder(msgspec.defstruct("_Operations", of_file.items())).decode
 
     def decoded(text: str | bytes) -> Operations:
         rows = as_written(text)
-        return Operations(
-            rows.node,
-            rows.clock_uncertainty_s,
-            tuple(
-                Operation(
-                    row.key,
-                    row.session,
-                    row.kind,
-                    row.version,
-                    row.invoke_s,
-                    row.return_s,
-                    row.via,
-                    row.source,
-                    row.cache,
-                )
-                for row in rows.operations
-            ),
-        )
+        operations = tuple(Operation(*astuple(row)) for row in rows.operations)
+        return Operations(rows.node, rows.clock_uncertainty_s, operations)
 
     return decoded
+
+
+def _row_type() -> Any:
+    hints = get_type_hints(Operation, include_extras=True)
+    entries = [(each.name, hints[each.name], each.default) for each in fields(Operation)]
+    rows = [(name, kind) if default is MISSING else (name, kind, default) for name, kind, default in entries]
+    return msgspec.defstruct("_Row", rows, array_like=True)
 
 
 def _refuse(why: str) -> NoReturn:

@@ -14,9 +14,11 @@ from harness.findings import Outcome
 from harness.recording_file import FILE_NAME
 from harness.regular_file import is_there
 from reports import suite_page
-from reports.suite_part import NOT_RUN
+from reports.suite_part import MOST_BYTES, NOT_RUN
 
 NAME = re.compile(r"(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z-([^/\x00-\x1f\x7f]{1,80})")
+VERDICT = "verdict.json"
+"""What was judged of a run: the report of that format."""
 TYPES = {
     "html": "text/html; charset=utf-8",
     "md": "text/markdown; charset=utf-8",
@@ -29,8 +31,6 @@ TYPES = {
 }
 """By the ending of a file."""
 SUITE_FILES = (suite_page.INDEX, suite_page.MARKDOWN, suite_page.JUNIT, suite_page.SUMMARY)
-MOST_BYTES = 16_000_000
-"""Of a file whose verdict is read: the largest of our own has some hundred kilobytes."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ def run(runs_dir: Path, name: str) -> StoredRun | None:
         return None
     year, month, day, hour, minute, second, scenario = found.groups()
     suite = file_of(runs_dir, (name,), suite_page.SUMMARY)
-    verdict = suite or file_of(runs_dir, (name,), "verdict.json")
+    verdict = suite or file_of(runs_dir, (name,), VERDICT)
     shown = SUITE_FILES if suite else shown_files()
     files = tuple(file for file in shown if file_of(runs_dir, (name,), file) is not None)
     started = f"{year}-{month}-{day} {hour}:{minute}:{second} UTC"

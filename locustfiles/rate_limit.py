@@ -65,9 +65,8 @@ def criteria(options):
     yield CriterionSpec("shed_ratio", {"limit": 1.0})  # whether rightly, the others say
     yield CriterionSpec("over_admission", counted)
     yield CriterionSpec("wrong_refusals", {**limit, "via": "stream"})
-    yield CriterionSpec(
-        "remaining_told", {**counted, "limit": 0.01}
-    )  # one list in a shared cache is not quite in order
+    # One list in a shared cache is not quite in order.
+    yield CriterionSpec("remaining_told", {**counted, "limit": 0.01})
     yield CriterionSpec("retry_after", limit)
     yield CriterionSpec("key_fairness", {**limit, "via": "stream"})
     yield CriterionSpec("fail_open", {"remedy": "plan one with --fault"})

@@ -31,11 +31,7 @@ class ReplicaLoss(step.Step):
 
 
 class Options(LedgerOptions):
-    failure: str = parameter(
-        "replica",
-        "what happens in the spike: to one replica, or to all",
-        choices=("replica", "replicas", "lag", "none"),
-    )
+    failure: str = parameter("replica", "what happens in the spike: to one replica, or to all", choices=FAILURES)
     away_s: float = parameter(20.0, "how long a machine is away, or one replays nothing", lowest=1)
     patroni: tuple[str, ...] = parameter((), "addresses of the REST API of each node of Patroni", secret=True)
     start_command: str = parameter("", "command that starts the machine {member} again", secret=True)

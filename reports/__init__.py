@@ -8,10 +8,8 @@ format, copy ``verdict_json.py``.
 from __future__ import annotations
 
 import importlib
-import os
 import pkgutil
 import re
-import tempfile
 from collections.abc import Collection
 from functools import cache
 from pathlib import Path
@@ -19,6 +17,7 @@ from typing import Protocol, cast
 
 from harness.findings import Verdict
 from harness.recording import Recording
+from reports import _whole_file
 
 _NAMED = re.compile(r'^FILE_NAME\b.*= "([^"/]+)"$', re.MULTILINE)
 ALWAYS = "verdict_json"
@@ -72,8 +71,6 @@ def write(
 ) -> tuple[list[Path], list[str]]:
     """Writes the :func:`formats` into ``directory``; returns the files, in their order, and for each format that
     crashed or could not be written what was wrong; ``MEND`` in the words of a crash.
-
-    A file is complete or not there: it is written beside its place and renamed.
     """
     written, problems = [], []
     for name in _chosen(wanted):
@@ -81,7 +78,7 @@ def write(
             form = _load(name)
             text = form.render(recording, verdict)
             directory.mkdir(parents=True, exist_ok=True)
-            written.append(_write(directory / form.FILE_NAME, text))
+            written.append(_whole_file.write(directory / form.FILE_NAME, text))
         except Exception as error:  # whatever is wrong with one format, the others are written
             if isinstance(error, OSError) and error.strerror:
                 problems.append(f"{name}: {error.strerror}")
@@ -96,18 +93,3 @@ def _chosen(wanted: Collection[str]) -> tuple[str, ...]:
 
 def _load(name: str) -> Format:
     return cast(Format, importlib.import_module(f"{__name__}.{name}"))
-
-
-def _write(path: Path, text: str) -> Path:
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", errors="replace", newline="\n") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-    return path

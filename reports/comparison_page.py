@@ -17,9 +17,9 @@ from bokeh.models import Range1d
 from harness.findings import Verdict
 from harness.recording import Recording
 from harness.safe_text import one_line
-from reports import _facts, _rows, verdict_json
+from reports import _facts, _rows, _whole_file, verdict_json
 from reports._charts import drawing, overlay, table
-from reports._page import document, legend
+from reports._page import document, legend, templates
 
 PAGE, SUMMARY = "comparison.html", "comparison.json"
 AXIS = "seconds after the start of the spike"
@@ -38,11 +38,8 @@ Groups = Mapping[str, Sequence[ComparedRun]]
 
 def write(verdict: Verdict, groups: Groups, directory: Path) -> tuple[Path, ...]:
     """Writes page and summary into the directory, and returns their paths. Raises OSError."""
-    for name, text_of in ((PAGE, page(verdict, groups)), (SUMMARY, summary(verdict, groups))):
-        temporary = directory / f".{name}"
-        temporary.write_text(text_of, encoding="utf-8")
-        temporary.replace(directory / name)
-    return directory / PAGE, directory / SUMMARY
+    texts = {PAGE: page(verdict, groups), SUMMARY: summary(verdict, groups)}
+    return tuple(_whole_file.write(directory / name, text) for name, text in texts.items())
 
 
 def page(verdict: Verdict, groups: Groups) -> str:
@@ -56,7 +53,7 @@ def page(verdict: Verdict, groups: Groups) -> str:
     drawings: dict[str, Any] = {each.identity: drawing.draw(each, axis, shared) for each in charts if not each.missing}
     for plot in drawings.values():
         plot.xaxis.axis_label = AXIS
-    text_of: str = document.template("comparison.html.j2").render(
+    text_of: str = templates.template("comparison.html.j2").render(
         verdict=verdict,
         symbols=_rows.SYMBOLS,
         rows=_rows.judged(verdict),

@@ -21,7 +21,7 @@ from harness.history.stored_run import HistoryRun
 from harness.safe_text import safe
 from reports import _quantity, _rows
 from reports._charts import ticks
-from reports._page import document
+from reports._page import templates
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
 MOST_POINTS = 100
@@ -44,7 +44,7 @@ class Trend:
 def page(runs: Sequence[HistoryRun], runs_dir: Path, base: str = "", limit: int = MOST_ROWS) -> str:
     """``runs`` the oldest first; ``base`` leads from the page to the runs directory."""
     scenarios = dict.fromkeys(run.scenario for run in reversed(runs))
-    text: str = document.template("history.html.j2").render(
+    text: str = templates.template("history.html.j2").render(
         runs=list(reversed(runs))[:limit],
         more=max(0, len(runs) - limit),
         runs_dir=str(runs_dir),
@@ -53,7 +53,7 @@ def page(runs: Sequence[HistoryRun], runs_dir: Path, base: str = "", limit: int 
         address=lambda run: _address(run, base),
         nothing=_quantity.NOTHING,
         marks={outcome.value: mark for outcome, mark in MARKS.items()},
-        style=Markup("".join(map(document.text, ("page.css", "history.css")))),
+        style=templates.style("page.css", "history.css"),
         policy=POLICY,
     )
     return text

@@ -15,7 +15,7 @@ from harness.recording import Recording
 from reports import _alerts, _facts, _phase_table, _quantity, _rows
 from reports._charts import drawing, recovered, selection, skew, table
 from reports._charts.timeline import Timeline, timeline
-from reports._page import document, legend, reading
+from reports._page import document, legend, reading, templates
 
 FILE_NAME = "report.html"
 
@@ -31,7 +31,7 @@ def render(recording: Recording, verdict: Verdict) -> str:
         drawings = {c.identity: drawing.draw(c, axis, shared) for c in charts if not c.missing}
     if herd is not None:
         drawings["skew"] = skew.draw(herd)
-    page: str = document.template("page.html.j2").render(
+    page: str = templates.template("page.html.j2").render(
         recording=recording,
         header=recording.header,
         verdict=verdict,

@@ -7,21 +7,18 @@ It stands for no run, so it is no format in the sense of this folder and has no 
 from __future__ import annotations
 
 import math
-from pathlib import Path
 
 import numpy as np
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from harness.learn.fitting import Fit
 from harness.learn.learned import Learned
 from harness.learn.level import DAY_S, Values
 from harness.learn.spikes import Spike
-from harness.safe_text import safe
 from reports import _quantity
 from reports._charts.picture import Picture, marks, rules
+from reports._page import templates
 
-_PAGE = Path(__file__).parent / "_page"
 MOST_COLUMNS = 900
 DRAWN_SPIKES = 6
 STEPS_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 21_600, 43_200, 86_400)
@@ -30,14 +27,10 @@ WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 def page(learned: Learned, name: str, files: tuple[str, ...]) -> str:
     """``files``: what lies beside it."""
-    templates = Environment(
-        loader=FileSystemLoader(_PAGE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    templates.filters["safe_text"] = safe
-    text: str = templates.get_template("learn.html.j2").render(
+    text: str = templates.template("learn.html.j2").render(
         name=name,
         files=files,
-        style=Markup((_PAGE / "page.css").read_text(encoding="utf-8")),
+        style=templates.style("page.css"),
         rules=rules(),
         observed=learned.observed,
         middle=_quantity.number(learned.middle),

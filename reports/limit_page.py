@@ -12,17 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
-
 from harness.findings import Outcome, Verdict
 from harness.limit.result import Limit
 from harness.limit.step import Said, Step
-from harness.safe_text import one_line, safe
-from reports import _quantity, _rows, markdown, suite_page, verdict_json
-from reports._page import limit_picture
+from harness.safe_text import one_line
+from reports import _quantity, _rows, _whole_file, markdown, suite_page, verdict_json
+from reports._page import limit_picture, templates
 
-_PAGE = Path(__file__).parent / "_page"
 INDEX, MARKDOWN, SUMMARY = "index.html", "report.md", "limit.json"
 HEADS = ("step", "level", "says", "figure", "95 % interval", "limit", "why")
 
@@ -84,18 +80,11 @@ class Row:
 def write(found: Found, directory: Path) -> tuple[Path, ...]:
     """Writes all of them into the directory of the search, and returns their paths."""
     texts = {INDEX: page(found), MARKDOWN: as_markdown(found), SUMMARY: summary(found)}
-    for name, text in texts.items():
-        temporary = directory / f".{name}"
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(directory / name)
-    return tuple(directory / name for name in texts)
+    return tuple(_whole_file.write(directory / name, text) for name, text in texts.items())
 
 
 def page(found: Found) -> str:
-    templates = Environment(loader=FileSystemLoader(_PAGE), autoescape=True, undefined=StrictUndefined)
-    templates.filters["safe_text"] = safe
-    style = "".join((_PAGE / file).read_text(encoding="utf-8") for file in ("page.css", "limit.css"))
-    text: str = templates.get_template("limit.html.j2").render(
+    text: str = templates.template("limit.html.j2").render(
         found=found,
         verdict=found.verdict,
         symbols=_rows.SYMBOLS,
@@ -105,7 +94,7 @@ def page(found: Found) -> str:
         ],
         looks=found.looks,
         duration=suite_page.duration,
-        style=Markup(style),
+        style=templates.style("page.css", "limit.css"),
     )
     return text
 

@@ -10,16 +10,14 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from junitparser import JUnitXml, TestSuite
-from markupsafe import Markup
 
 from harness.findings import Verdict
-from harness.safe_text import one_line, safe
-from reports import _rows, junit, markdown, suite_page, verdict_json
+from harness.safe_text import one_line
+from reports import _rows, _whole_file, junit, markdown, suite_page, verdict_json
+from reports._page import templates
 from reports.suite_part import Part
 
-_PAGE = Path(__file__).parent / "_page"
 INDEX, MARKDOWN, JUNIT, SUMMARY = "index.html", "report.md", "junit.xml", "repeat.json"
 
 
@@ -31,24 +29,18 @@ def write(verdict: Verdict, parts: Sequence[Part], directory: Path) -> tuple[Pat
         JUNIT: as_junit(verdict, parts, directory),
         SUMMARY: summary(verdict, parts),
     }
-    for name, text in texts.items():
-        temporary = directory / f".{name}"
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(directory / name)
-    return tuple(directory / name for name in texts)
+    return tuple(_whole_file.write(directory / name, text) for name, text in texts.items())
 
 
 def page(verdict: Verdict, parts: Sequence[Part], name: str) -> str:
-    templates = Environment(loader=FileSystemLoader(_PAGE), autoescape=True, undefined=StrictUndefined)
-    text: str = templates.get_template("repeat.html.j2").render(
+    text: str = templates.template("repeat.html.j2").render(
         name=name,
         verdict=verdict,
-        reason=safe(verdict.reason),
         symbols=_rows.SYMBOLS,
-        rows=[(row, safe(row.finding.title), safe(row.reason)) for row in _findings(verdict)],
-        parts=[(part, safe(part.reason)) for part in parts],
+        rows=_findings(verdict),
+        parts=parts,
         duration=suite_page.duration,
-        style=Markup((_PAGE / "page.css").read_text(encoding="utf-8")),
+        style=templates.style("page.css"),
     )
     return text
 

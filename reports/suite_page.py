@@ -14,18 +14,15 @@ from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import ParseError
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from junitparser import Error, JUnitXml, TestCase, TestSuite
-from markupsafe import Markup
 
 from harness.findings import EXIT_STOPPED_EARLY, Outcome
 from harness.safe_text import one_line, safe
 from harness.verdict import DEMO
-from reports import _quantity, _rows, markdown, verdict_json
-from reports._page import gauge
+from reports import _quantity, _rows, _whole_file, markdown, verdict_json
+from reports._page import gauge, templates
 from reports.suite_part import NOT_RUN, Part
 
-_PAGE = Path(__file__).parent / "_page"
 INDEX, MARKDOWN, JUNIT, SUMMARY = "index.html", "report.md", "junit.xml", "suite.json"
 WORDS = (*(outcome.value for outcome in Outcome), NOT_RUN)
 """All that can become of a scenario, in the order in which they are counted."""
@@ -44,19 +41,11 @@ def write(parts: Sequence[Part], directory: Path) -> tuple[Path, ...]:
         JUNIT: junit(parts, directory),
         SUMMARY: summary(parts),
     }
-    for name, text in texts.items():
-        temporary = directory / f".{name}"
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(directory / name)
-    return tuple(directory / name for name in texts)
+    return tuple(_whole_file.write(directory / name, text) for name, text in texts.items())
 
 
 def page(parts: Sequence[Part], name: str) -> str:
-    templates = Environment(
-        loader=FileSystemLoader(_PAGE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    templates.filters |= {"with_units": _quantity.with_units, "safe_text": safe}
-    text: str = templates.get_template("suite.html.j2").render(
+    text: str = templates.template("suite.html.j2").render(
         name=name,
         outcome=worst(parts),
         symbols=SYMBOLS,
@@ -71,7 +60,7 @@ def page(parts: Sequence[Part], name: str) -> str:
         evidence=evidence,
         in_counts=in_counts,
         key_figures=key_figures,
-        style=Markup("".join((_PAGE / file).read_text(encoding="utf-8") for file in ("page.css", "suite.css"))),
+        style=templates.style("page.css", "suite.css"),
     )
     return text
 

@@ -82,6 +82,12 @@ class PhasedShape(LoadTestShape):
         """The profile of the present option values, which have no ``problems()``."""
         raise NotImplementedError
 
+    @property
+    def planned_users(self) -> int:
+        """How many users the run has, most of all at one time."""
+        profile = self.profile()
+        return profile.pool_users if self.parked else math.ceil(profile.level(False).peak)
+
     def class_levels(self) -> Mapping[Any, _classes.Part]:
         """Each class of users, or its name → its share of the shape's own load (``0.2``; all of them add up to 1), a
         level of its own (:class:`shapes.timeline.Level`), or another shape. Nothing: all share the load by their

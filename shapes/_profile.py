@@ -10,6 +10,7 @@ from functools import cached_property
 
 ARRIVALS, USERS = PACINGS = ("arrivals", "users")
 """What a level is for parked users: starts per second, whatever the answers (open model), or active users (closed)."""
+PACING_HELP = "what a level is for parked users: arrivals (starts per second, open model) or users (closed model)"
 STARTS_PER_S = "starts/s"
 """Unit of the level in the open model, as recordings have it."""
 

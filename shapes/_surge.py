@@ -9,7 +9,7 @@ from harness.plugins import parameter
 from shapes._classes import POOL_S, pool_for
 from shapes._learned import times_of_level
 from shapes._phased import MOST, Conflict, PhasedShape
-from shapes._profile import ARRIVALS, PACINGS, USERS, Phase, Polyline, Profile, chain
+from shapes._profile import ARRIVALS, PACING_HELP, PACINGS, USERS, Phase, Polyline, Profile, chain
 
 Points = tuple[tuple[float, float], ...]
 
@@ -36,7 +36,7 @@ class Surge(PhasedShape):
     learned: str = parameter("", "file that springback learn has written, for the size of the spike")
     pacing: str = parameter(
         ARRIVALS,
-        "what a level is for parked users: arrivals (starts per second, open model) or users (closed model)",
+        PACING_HELP,
         choices=PACINGS,
     )
     pool_users: int = parameter(

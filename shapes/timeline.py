@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from harness.plugins import parameter
 from shapes._classes import Level, pool_for
 from shapes._phased import LONGEST_S, MOST, Conflict, PhasedShape
-from shapes._profile import ARRIVALS, PACINGS, USERS, Polyline, Profile, chain
+from shapes._profile import ARRIVALS, PACING_HELP, PACINGS, USERS, Polyline, Profile, chain
 
 __all__ = ["Level", "Timeline"]
 
@@ -40,7 +40,7 @@ class Timeline(PhasedShape):
     )
     pacing: str = parameter(
         ARRIVALS,
-        "what a level is for parked users: arrivals (starts per second, open model) or users (closed model)",
+        PACING_HELP,
         choices=PACINGS,
     )
 

@@ -62,8 +62,11 @@ class Limits:
 
 
 @dataclass
-class Seen:
-    """What is known so far: requests by second, added up over nodes and names, and the last samples of each source."""
+class AlertWatch:
+    """What the rules need to know so far.
+
+    Requests by second, added up over nodes and names, and the last samples of each source.
+    """
 
     baseline: Phase | None
     limits: Limits
@@ -234,10 +237,10 @@ def episodes(recording: Recording) -> tuple[Episode, ...]:
     return tuple(sorted((*closed, *book.open.values()), key=lambda episode: episode.start_s))
 
 
-def of_header(header: Header) -> Seen:
+def of_header(header: Header) -> AlertWatch:
     """What the rules see of a run that was planned so; nothing yet."""
     run_s = header.phases[-1].end_s - header.phases[0].start_s if header.phases else 0
-    return Seen(header.phase("baseline"), limits_of(header.alerts), shedding(header), run_s)
+    return AlertWatch(header.phase("baseline"), limits_of(header.alerts), shedding(header), run_s)
 
 
 def limits_of(data: Mapping[str, object]) -> Limits:

@@ -1,10 +1,8 @@
 """Log-linear histogram of microseconds: three significant digits, mergeable by adding.
 
 Values below 2,048 µs have a bucket each; above, every doubling is cut into 1,024 buckets, so a bucket is
-never wider than 1/1024 of its value. Values saturate at one hour. This is the layout of HdrHistogram (Tene),
-with
-``bit_length`` in place of its count of leading zeros, because recording must cost nanoseconds, not
-microseconds.
+never wider than 1/1024 of its value. Values saturate at one hour. This is the layout of HdrHistogram (Tene), with
+``bit_length`` in place of its count of leading zeros, because recording must cost nanoseconds, not microseconds.
 
 A histogram is a mapping of bucket index → count. A quantile is reported as the highest value of its bucket,
 so rounding never makes a service look faster. Requests that failed have no place in a bucket; where they must

@@ -1,9 +1,9 @@
 """What happened to the requests of one phase: slices merged, by intended start.
 
 A request belongs to the phase in which it *should have begun*, whatever the time of its answer, and with it all others
-of its iteration where a gate has released that. Everything
-that is not ``ok`` failed, also what was unfinished when the run had come to its end and arrivals that found no free
-user. Where a run was cut off, nobody knows what would have become of these: see :func:`settled`.
+of its iteration where a gate has released that. Everything that is not ``ok`` failed, also what was unfinished when the
+run had come to its end and arrivals that found no free user. Where a run was cut off, nobody knows what would have
+become of these: see :func:`settled`.
 """
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import statistics
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -36,6 +37,11 @@ MOST_SPLITS = 20_000
 
 def is_censored(bounds: Bounds) -> bool:
     return math.isinf(bounds[1]) and not math.isinf(bounds[0])
+
+
+def middle_of(side: Sequence[Bounds]) -> float:
+    """The median, with what was not seen to end as long as it was watched; NaN of nothing."""
+    return statistics.median([low if math.isinf(high) else high for low, high in side]) if side else math.nan
 
 
 def larger(first: Sequence[Bounds], second: Sequence[Bounds]) -> float:

@@ -147,6 +147,15 @@ def userinfo_problem(url: str) -> str | None:
 _ESCAPES = "%40 is @, %2F is /, %3A is :, %3F is ?, %23 is #, %25 is %"
 
 
+def is_literal(host: str) -> bool:
+    """Whether it is an address, with a zone perhaps, and no name that has to be looked up."""
+    try:
+        ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return False
+    return True
+
+
 @functools.lru_cache(maxsize=1000)
 def is_loopback(address: str) -> bool:
     try:

@@ -5,7 +5,6 @@ Plain sockets, which also wait cooperatively when gevent has patched them.
 
 from __future__ import annotations
 
-import ipaddress
 import socket
 import ssl
 import threading
@@ -15,6 +14,7 @@ from typing import Any, TypeAlias
 from urllib.parse import urlsplit
 
 from harness.clients import tls as run_tls
+from harness.clients.address import is_literal
 from harness.clients.connection_guard import BlockedError
 
 _Address: TypeAlias = tuple[int, Any]
@@ -116,7 +116,7 @@ def _resolve(host: str, port: int, deadline: Deadline) -> list[_Address]:
         except (OSError, UnicodeError) as error:
             failed.append(error if isinstance(error, OSError) else OSError(str(error)))
 
-    if _is_literal(host):
+    if is_literal(host):
         look_up()
     else:
         thread = threading.Thread(target=look_up, daemon=True)
@@ -127,14 +127,6 @@ def _resolve(host: str, port: int, deadline: Deadline) -> list[_Address]:
     if failed:
         raise NoAnswerError(f"name not resolved: {host} ({reason_of(failed[0])})")
     return found
-
-
-def _is_literal(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
 
 
 def reason_of(error: OSError) -> str:

@@ -21,7 +21,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
-from harness.clients.address import Resolve, is_loopback, system_addresses
+from harness.clients.address import Resolve, is_literal, is_loopback, system_addresses
 from harness.recording_values import BLOCKED
 
 MOST_KEPT = 100
@@ -90,7 +90,7 @@ class _Guard:
     def require(self, host: str, port: object) -> None:
         if not self.armed or self.allows(host):
             return
-        if not _is_literal(host):
+        if not is_literal(host):
             try:
                 addresses: Sequence[str] = self.resolve(host)
             except (OSError, UnicodeError):
@@ -162,11 +162,3 @@ def _plain(host: str) -> str:
         return host.lower()
     mapped = parsed.ipv4_mapped if isinstance(parsed, ipaddress.IPv6Address) else None
     return str(mapped or parsed)
-
-
-def _is_literal(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host.partition("%")[0])
-    except ValueError:
-        return False
-    return True

@@ -105,8 +105,8 @@ class Engine:
         EngineError.
 
         Memory as ``docker stats`` shows it, use less inactive file cache (``calculateMemUsageUnixNoCache`` of its
-        client); times are nanoseconds there. ``one-shot``
-        spares the engine a second sample, for which it would wait a second (API 1.41).
+        client); times are nanoseconds there. ``one-shot`` spares the engine a second sample, for which it would wait a
+        second (API 1.41).
         """
         path = f"/containers/{quote(container, safe='')}/stats?stream=false&one-shot=true"
         answer = self._ask("GET", path)

@@ -34,6 +34,12 @@ class Answer:
     """Where a redirect points to, without user info and query; else empty."""
     body: bytes
 
+    @property
+    def in_words(self) -> str:
+        """Its status, and where a redirect points to."""
+        to = f" to {self.location}, which is not followed" if self.location else ""
+        return f"HTTP {self.status} {self.reason}".rstrip() + to
+
 
 def get(url: str, timeout_s: float, limit_bytes: int, accept: str = "*/*") -> Answer:
     """Asks ``url`` once, on a connection of its own; sends user info in the URL as basic authentication.

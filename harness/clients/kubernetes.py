@@ -160,6 +160,14 @@ def part_of(document: Mapping[str, Any], key: str) -> Mapping[str, Any]:
     return part
 
 
+def list_in(document: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
+    """The objects under that key: Kubernetes leaves out what is empty. Raises NoAnswerError."""
+    items = document.get(key) or []
+    if not isinstance(items, list) or not all(isinstance(each, dict) for each in items):
+        raise NoAnswerError(f"{key} is no list: is this the API server?")
+    return items
+
+
 def quantity(text: object) -> float:
     """``250m``, ``1536Mi``, ``2``, ``129e6`` as a number: cores of CPU, bytes of memory. Raises NoAnswerError.
 

@@ -8,7 +8,6 @@ because ``select`` is patched there.
 from __future__ import annotations
 
 import contextlib
-import ipaddress
 import select
 import socket
 import time
@@ -19,7 +18,7 @@ import psycopg2
 from psycopg2 import extensions
 
 from harness.clients import connection_guard
-from harness.clients.address import allowed_hosts, require_allowed, userinfo_problem
+from harness.clients.address import allowed_hosts, is_literal, require_allowed, userinfo_problem
 from harness.clients.connection_guard import BlockedError
 from harness.clients.remedies import with_remedy
 from harness.errors import ConfigurationError
@@ -247,11 +246,8 @@ def pinned_hosts(dsn: str) -> dict[str, Any]:
 
 
 def _addresses(host: str) -> list[str]:
-    try:
-        ipaddress.ip_address(host)
+    if is_literal(host):
         return [host]
-    except ValueError:
-        pass
     try:
         found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):

@@ -127,6 +127,16 @@ def _port(connection: Any) -> int:
     return int(connection.laddr.port) if listens else 0
 
 
+def is_alive(process: psutil.Process) -> bool:
+    """False also for a zombie, which waits for its parent and does nothing any more, and where its pid is another
+    process now.
+    """
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
+
+
 def descendants(pid: int, *, recursive: bool = True) -> list[int]:
     """Pids of the children of ``pid`` and of theirs, zombies among them; none when it has ended.
 

@@ -105,10 +105,7 @@ def replication_of(name: str, password: str, timeout_s: float) -> Replication:
         host,
         int(port),
         password=password or None,
-        socket_timeout=timeout_s,
-        socket_connect_timeout=timeout_s,
-        retry=retry.Retry(backoff.NoBackoff(), 0),
-        decode_responses=True,
+        **_options(timeout_s),
     )
     try:
         said: Any = client.info("replication")
@@ -135,13 +132,7 @@ def fail_over(urls: Sequence[str], service: str, timeout_s: float) -> None:
 def _first(urls: Sequence[str], service: str, timeout_s: float, ask: Callable[[Any], _T]) -> _T:
     problems = []
     for url in urls:
-        client = redis.Redis.from_url(
-            url,
-            socket_timeout=timeout_s,
-            socket_connect_timeout=timeout_s,
-            retry=retry.Retry(backoff.NoBackoff(), 0),
-            decode_responses=True,
-        )
+        client = redis.Redis.from_url(url, **_options(timeout_s))
         try:
             return ask(client)
         except (redis.RedisError, OSError) as error:
@@ -151,6 +142,16 @@ def _first(urls: Sequence[str], service: str, timeout_s: float, ask: Callable[[A
         finally:
             client.close()
     raise SentinelError("; ".join(problems))
+
+
+def _options(timeout_s: float) -> dict[str, Any]:
+    """Of a client that asks once."""
+    return {
+        "socket_timeout": timeout_s,
+        "socket_connect_timeout": timeout_s,
+        "retry": retry.Retry(backoff.NoBackoff(), 0),
+        "decode_responses": True,
+    }
 
 
 def _reason(error: Exception) -> str:

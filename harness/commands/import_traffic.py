@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import shlex
-import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -21,6 +19,7 @@ from harness.learn.scenario_text import ShapeText, slug
 from harness.learn.traffic import Traffic
 from harness.regular_file import is_file, is_there
 from harness.safe_text import one_line
+from reports import _whole_file
 
 MOST_KINDS = 60
 LEAST_PEAK_FACTOR = 4.0
@@ -60,11 +59,11 @@ def import_log(names: Sequence[str], offset_s: int | None, output: Path | None, 
     first, end = traffic.span
     window_s = RATE_WINDOW_S if end - first >= 10 * RATE_WINDOW_S else 1
     rates = traffic.counts(window_s)[1] / window_s
-    base = _rounded(max(float(np.median(rates)), 0.1))
+    base = rounded(max(float(np.median(rates)), 0.1))
     seen = float(rates.max())
     values = (("baseline_s", 30), ("ramp_up_s", 5), ("plateau_s", 20), ("ramp_down_s", 5), ("recovery_s", 60))
-    peak = _rounded(max(seen, LEAST_PEAK_FACTOR * base))
-    comment = f"In the log: median {_rounded(float(np.median(rates))):g} requests/s, highest {_rounded(seen):g}."
+    peak = rounded(max(seen, LEAST_PEAK_FACTOR * base))
+    comment = f"In the log: median {rounded(float(np.median(rates))):g} requests/s, highest {rounded(seen):g}."
     shape = ShapeText("flash_crowd", "FlashCrowd", (*values, ("base", base), ("peak", peak)), (comment,))
     title = f"Requests as they were seen in {', '.join(Path(name).name for name in names)}."
     command = run_command(file)
@@ -99,11 +98,7 @@ def write(path: Path, text: str) -> None:
     """Whole or not at all. Raises ConfigurationError."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(prefix=f".{path.name[:50]}.", dir=path.parent)
-        with os.fdopen(handle, "w", encoding="utf-8", errors="replace", newline="\n") as file:
-            file.write(text)
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
+        _whole_file.write(path, text)
     except OSError as error:
         raise ConfigurationError(f"{path}: cannot be written ({error.strerror}); name another with --output") from None
 
@@ -140,6 +135,6 @@ def _free(path: Path, force: bool) -> Path:
     return path
 
 
-def _rounded(value: float) -> float:
+def rounded(value: float) -> float:
     """Three significant digits."""
     return float(f"{value:.3g}")

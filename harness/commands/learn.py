@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.commands.import_traffic import mix_of, next_steps, run_command, told, write
+from harness.commands.import_traffic import mix_of, next_steps, rounded, run_command, told, write
 from harness.errors import ConfigurationError
 from harness.learn import scenario_text
 from harness.learn.fitting import HILL, STEP, Fit
@@ -156,14 +156,14 @@ def _generalised(learned: Learned) -> ShapeText:
     pair = _largest(learned)
     if pair is None:
         scale = _scale(learned)
-        base = _rounded(learned.middle * scale) or 1.0
-        top = _rounded(max(float(np.nanmax(learned.observed.values)) * scale, 1.5 * base))
+        base = rounded(learned.middle * scale) or 1.0
+        top = rounded(max(float(np.nanmax(learned.observed.values)) * scale, 1.5 * base))
         values = (*frame, ("ramp_up_s", 5), ("plateau_s", 20), ("ramp_down_s", 5), ("base", base), ("peak", top))
         return ShapeText("flash_crowd", "FlashCrowd", values, (*NO_SPIKE, *_of_scale(scale)), beside)
     spike, fit = pair
     scale = _scale(learned)
-    base = max(_rounded(spike.usual * scale), 0.001)
-    levels = (("base", base), ("peak", _rounded(max(spike.peak * scale, base))))
+    base = max(rounded(spike.usual * scale), 0.001)
+    levels = (("base", base), ("peak", rounded(max(spike.peak * scale, base))))
     comments = [
         f"As on {learned.utc(spike.start_s):%Y-%m-%d %H:%M} UTC: {spike.m:.3g} times the usual level, a {fit.family}, "
         f"{max(0.0, fit.explained_ratio):.0%} explained."
@@ -229,7 +229,3 @@ def _replay_rows(learned: Learned) -> str:
         if np.isfinite(values).any():
             rows.append(f"{(place - low + width / 2) * step:g},{float(np.nanmean(values)):.6g}")
     return "\n".join(rows) + "\n"
-
-
-def _rounded(value: float) -> float:
-    return float(f"{value:.3g}")

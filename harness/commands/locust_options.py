@@ -17,6 +17,7 @@ from typing import Any, Never, TypeVar
 
 from locust.argument_parser import DEFAULT_CONFIG_FILES, LocustArgumentParser
 
+from harness.config.machine_limits import MOST_PROCESSES
 from harness.config.option_places import OptionPlaces
 from harness.regular_file import NoRegularFileError, regular
 
@@ -24,7 +25,6 @@ T = TypeVar("T")
 OF_THE_SHAPE = {"num_users": "--users", "spawn_rate": "--spawn-rate", "run_time": "--run-time"}
 """Options of Locust that have no effect beside a shape."""
 SEVERAL_IN_ONE = ("--stop-when", "--fault", "--probe", "--queue-gauge")
-MOST_PROCESSES = 1000
 
 MISSING = ": its value is missing; give one after it, or leave it out"
 

@@ -102,7 +102,7 @@ def _run(scenario: Scenario, arguments: Sequence[str], directory: Path, signals:
         signals.process = None
     lasted_s = time.monotonic() - began_s
     for name in sorted(set(runs.names(directory)) - before):
-        verdict = runs.file_of(directory, (name,), "verdict.json")
+        verdict = runs.file_of(directory, (name,), runs.VERDICT)
         part = of_verdict(verdict, label, lasted_s, scenario.suite) if verdict is not None else None
         if part is not None:
             return _as_it_ended(part, process.returncode, late or words.last)

@@ -29,6 +29,7 @@ from harness.recording_header import CriterionSpec, Phase
 from harness.recording_values import ITERATION
 
 Judged = tuple[Recording, Verdict]
+"""A run, and what was judged of it."""
 Compare = Callable[[Sequence[Judged], Sequence[Judged], int], list[Finding]]
 """Of two groups, each figure by itself, beside so many others."""
 KINDS = (LATENCY_QUANTILE, ERROR_RATIO)

@@ -11,12 +11,11 @@ may be the worst. All else is INCONCLUSIVE.
 from __future__ import annotations
 
 import math
-import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.analysis import two_samples
-from harness.analysis.two_samples import FEWEST, Bounds, is_censored
+from harness.analysis.two_samples import FEWEST, Bounds, is_censored, middle_of
 from harness.comparison import words
 from harness.comparison.metric import CONFIDENCE, Margin, Metric, bounds_of, made, margin_of, metrics, turned
 from harness.family import FAMILY_ERROR
@@ -71,13 +70,9 @@ def _gather(metric: Metric, first: Sequence[Verdict], second: Sequence[Verdict],
     usable = [[(each, bounds) for each in group if (bounds := bounds_of(each)) is not None] for group in found]
     margin = margin_of([each for group in usable for each, _ in group], ratio)
     sides = [tuple(turned(bounds, metric) for _, bounds in group) for group in usable]
-    middle = _middle(sides[0])
+    middle = middle_of(sides[0])
     limit = margin.at(middle) if math.isfinite(middle) else None
     return _Compared(metric, sides[0], sides[1], margin, limit)
-
-
-def _middle(side: Sequence[Bounds]) -> float:
-    return statistics.median([low if math.isinf(high) else high for low, high in side]) if side else math.nan
 
 
 def _finding(each: _Compared, p: float | None, tests: int, runs_first: int, runs_second: int) -> Finding:
@@ -107,7 +102,7 @@ def _finding(each: _Compared, p: float | None, tests: int, runs_first: int, runs
     )
     if few and outcome is Outcome.PASS:
         return made(metric, Outcome.INCONCLUSIVE, f"{few} would tell", confidence=CONFIDENCE, evidence=counts)
-    middles = [_middle(side) for side in (each.first, each.second)]
+    middles = [middle_of(side) for side in (each.first, each.second)]
     reason = f"median {words.figure(sign * middles[0], metric.unit)} in the first, "
     reason += f"{words.figure(sign * middles[1], metric.unit)} in the second"
     if figure is not None:
@@ -128,7 +123,7 @@ def _finding(each: _Compared, p: float | None, tests: int, runs_first: int, runs
 
 
 def _decided(outcome: Outcome, each: _Compared, p: float | None, tests: int, test: str, excess: Bounds) -> str:
-    allowed = words.allowed(each.margin.ratio, each.limit, _middle(each.first), each.metric.unit)
+    allowed = words.allowed(each.margin.ratio, each.limit, middle_of(each.first), each.metric.unit)
     if outcome is Outcome.FAIL:
         beside = f"{tests} figures together" if tests > 1 else "by itself"
         return f"worse by more than {allowed} (p = {p:.2g} by {test}, {beside})"

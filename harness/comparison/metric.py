@@ -31,13 +31,17 @@ class Metric:
     def higher_is_better(self) -> bool:
         """Where its criterion sets a lower limit."""
         try:
-            limits = [each.name for each in criteria_folder.parameters(self.kind) if "limit" in each.name]
+            return is_least(self.kind)
         except ConfigurationError:  # of a version that had other criteria
             return False
-        return bool(limits) and limits[0].startswith("lower")
 
     def of(self, findings: Iterable[Finding]) -> Finding | None:
         return next((each for each in findings if metric_of(each) == self), None)
+
+
+def is_least(kind: str) -> bool:
+    """Whether the limit of such a criterion is the least that is accepted, and not the most."""
+    return any(each.name.startswith("lower_limit") for each in criteria_folder.parameters(kind))
 
 
 def metric_of(finding: Finding) -> Metric:

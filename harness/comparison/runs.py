@@ -14,6 +14,7 @@ from harness import criteria as criteria_folder
 from harness.analysis import intervals, phases, quantile_shift
 from harness.analysis.two_samples import FEWEST, Bounds
 from harness.comparison import by_name, groups, words
+from harness.comparison.by_name import Judged
 from harness.comparison.metric import CONFIDENCE, Margin, Metric, bounds_of, made, margin_of, metric_of, metrics, turned
 from harness.comparison.objections import of_guards
 from harness.comparison.plan import differences, plan_of
@@ -22,8 +23,6 @@ from harness.errors import ConfigurationError
 from harness.findings import ERROR_RATIO, LATENCY_QUANTILE, Basis, Finding, Outcome, Verdict
 from harness.recording import Recording
 from harness.recording_header import CriterionSpec
-
-Judged = tuple[Recording, Verdict]
 
 
 def compared(first: Sequence[Judged], second: Sequence[Judged], ratio: float, notes: Sequence[str] = ()) -> Verdict:

@@ -7,7 +7,6 @@ On the command line a fault is written ``name key=value … at=spike+5 for=10``,
 from __future__ import annotations
 
 import math
-import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,11 +14,13 @@ from urllib.parse import urlsplit
 
 from harness.clients.address import allowed_hosts, require_allowed, url_problems
 from harness.config.scenario import Scenario
+from harness.config.written import Written, entries
 from harness.errors import ConfigurationError
 from harness.faults import Addressed, Fault, Fronting, PlannedFault, ScheduledFault, from_text, load, name_of
 from shapes._profile import Profile
 
-EXAMPLE = '--fault "stop_process port=8000 at=spike+5 for=10"'
+FLAG = "--fault"
+EXAMPLE = f'{FLAG} "stop_process port=8000 at=spike+5 for=10"'
 
 
 def read(scenario: Scenario, values: Any, profile: Profile | None) -> tuple[tuple[ScheduledFault, ...], list[str]]:
@@ -104,62 +105,31 @@ class WrittenFault:
 
 def parse(text: str) -> tuple[list[WrittenFault], list[str]]:
     """The faults as they are written, and what is wrong with them: one line each, with its remedy."""
-    try:
-        entries = list(entries_of(text))
-    except ValueError as error:
-        return [], [f"--fault: {str(error).lower()}: close every quotation, e.g. {EXAMPLE}"]
     written: list[WrittenFault] = []
     problems: list[str] = []
-    for words in entries:
-        found, wrong = _written(words)
+    for entry in entries(text, FLAG, "fault", EXAMPLE):
+        found, wrong = _read(entry)
         written.append(found)
-        problems += [message if "--fault" in message else f"--fault: {message}" for message in wrong]
+        problems += [*entry.problems, *(f"{FLAG}: {problem}" for problem in wrong)]
     return written, problems
 
 
-def entries_of(text: str) -> Iterator[list[str]]:
-    """The words of each fault. Raises ValueError for a quotation without its end."""
-    lexer = shlex.shlex(text, posix=True, punctuation_chars=";")
-    lexer.whitespace_split, lexer.commenters = True, ""
-    words: list[str] = []
-    for word in lexer:
-        if set(word) == {";"}:
-            if words:
-                yield words
-            words = []
-        else:
-            words.append(word)
-    if words:
-        yield words
-
-
-def _written(words: list[str]) -> tuple[WrittenFault, list[str]]:
-    name, *pairs = words
-    problems: list[str] = []
-    if "=" in name:  # not shown, nor is a word below: it may be half of a token
-        problems.append(f"--fault: a fault has no name: write a name, and then key=value, e.g. {EXAMPLE}")
-        name, pairs = "", words
-    problems += [
-        f"--fault: {name}: word {place} is no key=value: close the gap, or quote the value that has it, e.g. {EXAMPLE}"
-        for place, pair in enumerate(pairs, start=2)
-        if "=" not in pair
-    ]
-    is_whole = not problems
-    given = dict(pair.split("=", 1) for pair in pairs if "=" in pair)
-    if "at" not in given and is_whole:
-        problems.append(f"--fault: {name} has no at=: say when, e.g. {EXAMPLE}")
+def _read(entry: Written) -> tuple[WrittenFault, list[str]]:
+    given, problems = dict(entry.given), []
+    if "at" not in given and not entry.problems:
+        problems.append(f"{entry.name} has no at=: say when, e.g. {EXAMPLE}")
     at, for_text = given.pop("at", "0"), given.pop("for", "0")
     for_s = _number(for_text)
     if for_s is None:
-        problems.append(f"--fault: {name} for={for_text}: give seconds, e.g. for=10")
+        problems.append(f"{entry.name} for={for_text}: give seconds, e.g. for=10")
     fault: Fault | None = None
     try:
-        if name and is_whole:
-            fault = load(name, **from_text(name, given))
+        if not entry.problems:
+            fault = load(entry.name, **from_text(entry.name, given))
     except ConfigurationError as error:
         problems += error.messages
     planned = PlannedFault(fault, at, for_s or 0.0) if fault is not None and not problems else None
-    return WrittenFault(name, at, for_s or 0.0, planned), problems
+    return WrittenFault(entry.name, at, for_s or 0.0, planned), problems
 
 
 # On the time axis

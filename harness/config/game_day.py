@@ -11,7 +11,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.config.fault_schedule import entries_of
+from harness.config.written import entries
 from harness.errors import ConfigurationError
 from harness.faults import Fault, PlannedFault, from_text, load
 
@@ -96,21 +96,14 @@ def read(text: str) -> tuple[Fault, ...]:
     """
     found: list[Fault] = []
     problems: list[str] = []
-    try:
-        entries = list(entries_of(text))
-    except ValueError as error:
-        raise ConfigurationError(f"{FLAG}: {str(error).lower()}: close every quotation, e.g. {EXAMPLE}") from None
-    for name, *pairs in entries:
-        given = dict(pair.split("=", 1) for pair in pairs if "=" in pair)
-        if "=" in name or len(given) < len(pairs):
-            problems.append(f"{FLAG}: write each as a name, and then key=value, e.g. {EXAMPLE}")
-        elif timed := sorted({"at", "for"} & given.keys()):
-            problems.append(
-                f"{FLAG}: {name} has {' and '.join(f'{each}=' for each in timed)}: leave it away, it is drawn"
-            )
-        else:
+    for entry in entries(text, FLAG, "fault", EXAMPLE):
+        problems += entry.problems
+        if timed := sorted({"at", "for"} & entry.given.keys()):
+            named = " and ".join(f"{each}=" for each in timed)
+            problems.append(f"{FLAG}: {entry.name} has {named}: leave it away, it is drawn")
+        elif not entry.problems:
             try:
-                found.append(load(name, **from_text(name, given)))
+                found.append(load(entry.name, **from_text(entry.name, entry.given)))
             except ConfigurationError as error:
                 problems += [f"{FLAG}: {message}" for message in error.messages]
     if problems:

@@ -14,6 +14,7 @@ from typing import Any
 
 from harness import criteria as criteria_folder
 from harness import probes as probes_folder
+from harness.criteria.recovery._queue import PAIR
 from harness.errors import ConfigurationError
 from harness.findings import METASTABILITY, RECOVERY_TIME
 from harness.probes import Probe
@@ -21,7 +22,6 @@ from harness.recording_header import CriterionSpec
 
 FLAG = "--queue-gauge"
 PROBE = "queue"
-PAIR = " - "
 EXAMPLE = f"e.g. {FLAG} http://127.0.0.1:8000/metrics#requests_in_flight"
 MOST_NAMES = 10
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Iterable
 from typing import Any
 
@@ -37,9 +36,8 @@ def rules(options: Any, probes: Iterable[Probe], phases: Collection[str], proble
 def beyond(options: Any, shape: PhasedShape) -> Iterable[str]:
     """What a plan has more of than a run may have: a slip of the finger must be no flood."""
     profile = shape.profile()
-    users = profile.pool_users if shape.parked else math.ceil(profile.level(False).peak)
     planned = (
-        ("users", users, "users", options.max_users),
+        ("users", shape.planned_users, "users", options.max_users),
         ("duration_s", profile.duration_s, "s", options.max_duration_s),
         ("requests_per_s", profile.starts.peak, "starts a second", options.max_requests_per_s),
     )

@@ -7,7 +7,6 @@ then on they are what they were declared as, for whoever reads the options.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -84,7 +83,7 @@ def read(
     given.problems += shape_problems
     of_shape = {name: getattr(shape, name) for name in of_shape}  # one may follow from others: the peak from --spike
     # What the scenario makes of its options may rely on them: what cannot be read is as it is by default.
-    users_planned = 0 if shape_problems else planned_users(shape)
+    users_planned = 0 if shape_problems else shape.planned_users
     usable = SimpleNamespace(
         **{**vars(values), **general, **of_scenario, **of_shape, "host": host, "planned_users": users_planned}
     )
@@ -132,12 +131,6 @@ def read(
         ),
         stop_rules=rules,
     )
-
-
-def planned_users(shape: PhasedShape) -> int:
-    """How many users the run has, most of all at one time."""
-    profile = shape.profile()
-    return profile.pool_users if shape.parked else math.ceil(profile.level(False).peak)
 
 
 def _path_problem(path: str) -> str:

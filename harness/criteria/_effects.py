@@ -7,13 +7,14 @@ any more; a node of a probe that changes.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 from harness.analysis.intervals import clopper_pearson
 from harness.analysis.once import once
 from harness.criteria._injections import Injection, injections, load_end_s
 from harness.criteria._outcome import seconds
+from harness.criteria.balancing._answers import by_source
 from harness.criteria.replication._nodes import LAG_S, PRIMARY, NodeSample, nodes_of
 from harness.recording import READ, TAKE, WRITE, Operation, Recording
 
@@ -98,7 +99,7 @@ def _stalled(kind: str, calm: Sequence[Operation], during: Sequence[Operation]) 
 
 def _others(kind: str, calm: Sequence[Operation], late: Sequence[Operation]) -> Iterator[str]:
     """Who answered before and does not now, or the other way round, and not by chance."""
-    before, now = (Counter(one.source for one in of if one.return_s is not None and one.source) for of in (calm, late))
+    before, now = by_source(calm), by_source(late)
     for source in before.keys() - now.keys():
         if (1 - before[source] / before.total()) ** now.total() <= CHANCE:
             yield f"{source} answered no {kind} any more"

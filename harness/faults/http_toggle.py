@@ -76,7 +76,7 @@ class HttpToggle(Fault):
         except NoAnswerError as error:
             raise FaultError(f"{what}: {error}") from None
         if not 200 <= answer.status < 300 and answer.status not in also:
-            raise FaultError(f"{what}: HTTP {answer.status} {answer.reason}".rstrip())
+            raise FaultError(f"{what}: {answer.in_words}")
         return f"{what}: HTTP {answer.status}"
 
 

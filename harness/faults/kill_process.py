@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import psutil
 
+from harness.clients.process_search import is_alive
 from harness.faults import FaultError
 from harness.faults._processes import ProcessFault, describe, refuse_own
 from harness.plugins import parameter
@@ -56,7 +57,7 @@ class KillProcess(ProcessFault):
         if self.signal == "TERM":
             return f"asked {description} to end"
         end_s = time.monotonic() + GONE_WITHIN_S
-        while alive := [process for process in victims if _is_alive(process)]:
+        while alive := [process for process in victims if is_alive(process)]:
             if time.monotonic() > end_s:
                 raise FaultError(f"killed, but still there after {GONE_WITHIN_S:g} s: {describe(alive)}")
             time.sleep(0.002)
@@ -82,11 +83,3 @@ class KillProcess(ProcessFault):
         if done.returncode:
             said = (done.stderr or done.stdout).strip().splitlines()
             raise FaultError(f"start_command ended with {done.returncode}{f': {said[-1][:200]}' if said else ''}")
-
-
-def _is_alive(process: psutil.Process) -> bool:
-    """False also for a zombie: it waits for its parent, and does nothing any more."""
-    try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.Error:
-        return False

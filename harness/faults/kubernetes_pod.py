@@ -5,11 +5,12 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from harness.clients.connection import NoAnswerError
-from harness.clients.kubernetes import ApiServer, RefusedError, access_problems, namespace_of, path_of
+from harness.clients.kubernetes import ApiServer, RefusedError, access_problems, namespace_of, part_of, path_of
 from harness.faults import Fault, FaultError
 from harness.plugins import parameter
 
@@ -63,12 +64,10 @@ class KubernetesPod(Fault):
 
     def pin(self) -> KubernetesPod:
         """Looks which pod it is. Raises FaultError when there is none, or no label to change."""
-        try:
+        with self._refusals_told():
             namespace = namespace_of(self.namespace)
             document = self._get(namespace, self.pod) if self.pod else self._first(namespace)
-        except NoAnswerError as error:
-            raise FaultError(self._words(error)) from None
-        name, uid, labels = _identity(document)
+            name, uid, labels = _identity(document)
         if "deletionTimestamp" in document["metadata"]:
             raise FaultError(f"pod {namespace}/{name} is being deleted already: choose another")
         value = labels.get(self.label, "")
@@ -87,7 +86,8 @@ class KubernetesPod(Fault):
             body: dict[str, Any] = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": {"uid": uid}}
             if self.grace_s >= 0:
                 body["gracePeriodSeconds"] = self.grace_s
-            self._change("delete", namespace, name, body)
+            with self._refusals_told():
+                self._change("delete", namespace, name, body)
             return f"deleted pod {namespace}/{name}"
         changed = self._set_label(namespace, name, uid, OUT)
         if changed != OUT:
@@ -100,14 +100,13 @@ class KubernetesPod(Fault):
         if not self.found:
             return "nothing to undo: no pod was found yet"
         namespace, name, uid, value = self.found
-        try:
-            now_uid, labels = _identity(self._get(namespace, name))[1:]
-        except RefusedError as error:
-            if error.status == GONE:
-                return f"nothing to undo: pod {namespace}/{name} is gone"
-            raise FaultError(self._words(error)) from None
-        except NoAnswerError as error:
-            raise FaultError(self._words(error)) from None
+        with self._refusals_told():
+            try:
+                now_uid, labels = _identity(self._get(namespace, name))[1:]
+            except RefusedError as error:
+                if error.status == GONE:
+                    return f"nothing to undo: pod {namespace}/{name} is gone"
+                raise
         if now_uid != uid:
             return f"nothing to undo: pod {namespace}/{name} is another one by now"
         if labels.get(self.label) != OUT:
@@ -120,7 +119,8 @@ class KubernetesPod(Fault):
     def _set_label(self, namespace: str, name: str, uid: str, value: str) -> str:
         """The value that it has then. The uid makes the server refuse (409) to change another pod."""
         body = {"metadata": {"uid": uid, "labels": {self.label: value}}}
-        return _identity(self._change("patch", namespace, name, body))[2].get(self.label, "")
+        with self._refusals_told():
+            return _identity(self._change("patch", namespace, name, body))[2].get(self.label, "")
 
     def _get(self, namespace: str, name: str) -> Mapping[str, Any]:
         return self._server.ask("get", path_of("api/v1", namespace, "pods", name), f"pod {namespace}/{name}")
@@ -129,20 +129,22 @@ class KubernetesPod(Fault):
         running: dict[str, Mapping[str, Any]] = {
             _identity(pod)[0]: pod
             for pod in self._server.pods(namespace, self.selector)
-            if _part(pod, "status").get("phase") == "Running" and "deletionTimestamp" not in _part(pod, "metadata")
+            if part_of(pod, "status").get("phase") == "Running" and "deletionTimestamp" not in part_of(pod, "metadata")
         }
         if not running:
             raise FaultError(f"no pod that runs in {namespace} has {self.selector}: check selector and namespace")
         return running[min(running)]
 
     def _change(self, verb: str, namespace: str, name: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
-        try:
-            return self._server.ask(verb, path_of("api/v1", namespace, "pods", name), f"pod {namespace}/{name}", body)
-        except NoAnswerError as error:
-            raise FaultError(self._words(error)) from None
+        return self._server.ask(verb, path_of("api/v1", namespace, "pods", name), f"pod {namespace}/{name}", body)
 
-    def _words(self, error: NoAnswerError) -> str:
-        return f"Kubernetes at {self.url}: {error}"
+    @contextmanager
+    def _refusals_told(self) -> Iterator[None]:
+        """What the API server refuses, or does not answer, is why the fault fails."""
+        try:
+            yield
+        except NoAnswerError as error:
+            raise FaultError(f"Kubernetes at {self.url}: {error}") from None
 
     @property
     def _server(self) -> ApiServer:
@@ -150,16 +152,9 @@ class KubernetesPod(Fault):
 
 
 def _identity(document: Mapping[str, Any]) -> tuple[str, str, dict[str, str]]:
-    """Name, uid and labels of a pod. Raises FaultError for what is none."""
-    metadata = _part(document, "metadata")
+    """Name, uid and labels of a pod. Raises NoAnswerError for what is none."""
+    metadata = part_of(document, "metadata")
     name, uid, labels = metadata.get("name"), metadata.get("uid"), metadata.get("labels", {})
     if not isinstance(name, str) or not isinstance(uid, str) or not isinstance(labels, dict):
-        raise FaultError("the answer describes no pod: is this the API server?")
+        raise NoAnswerError("the answer describes no pod: is this the API server?")
     return name, uid, {str(key): str(value) for key, value in labels.items()}
-
-
-def _part(document: object, key: str) -> Mapping[str, Any]:
-    part = document.get(key) if isinstance(document, dict) else None
-    if not isinstance(part, dict):
-        raise FaultError(f"the answer has no {key}: is this the API server?")
-    return part

@@ -20,8 +20,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from harness.findings import Basis, Finding, Outcome
-from harness.history.stored_run import VERDICT, HistoryRun, paths, read_run
+from harness.history.stored_run import HistoryRun, paths, read_run
 from harness.recording_file import FILE_NAME
+from harness.runs import VERDICT
 
 DATABASE = "history.sqlite"
 BESIDE = (DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm")

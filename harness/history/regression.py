@@ -8,12 +8,11 @@ after, see :mod:`harness.analysis.two_samples`.
 from __future__ import annotations
 
 import math
-import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from harness.analysis import change_points, two_samples
-from harness.analysis.two_samples import Bounds
+from harness.analysis.two_samples import Bounds, middle_of
 from harness.comparison import words
 from harness.comparison.metric import CONFIDENCE, Margin, Metric, bounds_of, margin_of, metric_of, turned
 from harness.family import FAMILY_ERROR
@@ -112,7 +111,7 @@ def changes(series: Series) -> list[Change]:
 def _change(series: Series, begin: int, cut: int, end: int) -> Change:
     before, after = series.bounds[begin:cut], series.bounds[cut:end]
     figure, interval = two_samples.shift(before, after, CONFIDENCE)
-    middles = [_middle(side) for side in (before, after)]
+    middles = [middle_of(side) for side in (before, after)]
     shift = figure if figure is not None else middles[1] - middles[0]
     return Change(series.metric, series.runs[cut], len(series.runs) - 1 - cut, middles[0], shift, interval)
 
@@ -200,7 +199,7 @@ def _held(series: Series, ratio: float) -> _Held:
     excess = two_samples.shift(worsened, latest, CONFIDENCE)[1] if before and latest else nothing
     can_tell = before and latest and two_samples.least_chance(before, latest) <= FAMILY_ERROR
     p = two_samples.larger(before, latest) if can_tell and recent is None else None
-    middle = _middle(before) if before else math.nan
+    middle = middle_of(before)
     limit = margin.at(middle) if math.isfinite(middle) else math.nan
     allowed = words.allowed(ratio, limit, middle, metric.unit)
     crept = _crept(series, found, bounds, margin)
@@ -219,7 +218,7 @@ def _crept(series: Series, found: Sequence[Change], bounds: Sequence[Bounds], ma
     worsened = [(margin.worsened(low), margin.worsened(high)) for low, high in first]
     if two_samples.shift(worsened, latest, CONFIDENCE)[1][0] <= 0:
         return ""
-    middles = [_middle(side) for side in (first, latest)]
+    middles = [middle_of(side) for side in (first, latest)]
     by = words.change(abs(middles[1] - middles[0]), middles[0], series.metric.unit).removeprefix("+")
     return f"but in small steps it has become worse by {by} since {len(series.runs) - begin} runs ago"
 
@@ -228,12 +227,11 @@ def _is_step(bounds: Sequence[Bounds], place: int, margin: Margin) -> bool:
     """Whether the runs shortly before and after differ by as much as is told, and not only those long before and
     after.
     """
-    before, after = _middle(bounds[max(0, place - LATEST) : place]), _middle(bounds[place : place + LATEST])
+    before, after = (
+        middle_of(bounds[max(0, place - LATEST) : place]),
+        middle_of(bounds[place : place + LATEST]),
+    )
     return abs(after - before) > margin.at(before)
-
-
-def _middle(side: Sequence[Bounds]) -> float:
-    return statistics.median([low if math.isinf(high) else high for low, high in side])
 
 
 def _finding(held: _Held, p: float | None) -> Finding:

@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness import runs
-from harness.history.stored_run import VERDICT, HistoryRun, header_of
+from harness.history.stored_run import HistoryRun, header_of
 from harness.recording_file import FILE_NAME
+from harness.runs import VERDICT
 from reports import comparison_page, repeat_page
 
 STILL_S = 3600.0

@@ -15,9 +15,9 @@ from harness.errors import ConfigurationError, nearest
 from harness.findings import Finding, Outcome
 from harness.recording_file import FILE_NAME, RecordingError, open_lines, parse
 from harness.recording_header import Header
-from reports import verdict_json
+from harness.runs import VERDICT
+from reports import suite_part, verdict_json
 
-VERDICT = "verdict.json"
 NOT_JUDGED = "NOT JUDGED"
 VERDICTS = (*(outcome.value for outcome in Outcome), NOT_JUDGED)
 
@@ -103,7 +103,7 @@ def read_run(runs_dir: Path, path: str) -> HistoryRun | None:
     run = HistoryRun.of(path, header)
     try:
         verdict = directory / VERDICT
-        if verdict.is_symlink() or verdict.stat().st_size > runs.MOST_BYTES:
+        if verdict.is_symlink() or verdict.stat().st_size > suite_part.MOST_BYTES:
             return run
         said: dict[str, Any] = json.loads(verdict.read_text(encoding="utf-8"))
         return replace(

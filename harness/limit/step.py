@@ -9,6 +9,7 @@ from enum import Enum
 
 from harness import criteria as criteria_folder
 from harness.analysis.phases import SHED_RATIO
+from harness.comparison.metric import is_least
 from harness.findings import METASTABILITY, RECOVERY_TIME, TARGET_HEALTHY, Basis, Finding, Outcome
 from harness.verdict_cause import RUN_COMPLETE
 
@@ -117,7 +118,7 @@ class Step:
         if not all(map(math.isfinite, finding.interval)) or finding.figure is None or finding.limit is None:
             return said(Silence.TOO_FEW, finding.reason)
         is_above = finding.figure > finding.limit
-        keeps = is_above == _is_least(finding.kind)
+        keeps = is_above == is_least(finding.kind)
         return said(Answer.SEEMS_TO_HOLD if keeps else Answer.SEEMS_TO_BREAK, finding.reason)
 
     def _with_what_was_shed(self, finding: Finding | None) -> Finding | None:
@@ -137,8 +138,3 @@ class Step:
         if found is None or found.outcome is Outcome.PASS:
             return ""
         return f"; {found.title}: {found.outcome.value}, {found.reason}"
-
-
-def _is_least(kind: str) -> bool:
-    """Whether the limit of the criterion is the least that is accepted, and not the most."""
-    return any(each.name.startswith("lower_limit") for each in criteria_folder.parameters(kind))

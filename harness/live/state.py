@@ -15,13 +15,14 @@ from dataclasses import dataclass
 from harness.analysis.alert_episodes import Book, Condition, Episode, in_words
 from harness.analysis.alerts import MOST_SOURCES, limits_of, of_header
 from harness.analysis.phases import RunningTally, is_good_instant, only_class
-from harness.live.expectations import Expectation, expectations
+from harness.live.criteria_so_far import CriterionSoFar, criteria_so_far
 from harness.live.nodes import Nodes
 from harness.live.phase_tally import PhaseFigures, PhaseTally
 from harness.live.recovery_clock import RecoveryClock, RecoveryState
 from harness.live.request_durations import RequestDurations
 from harness.live.series import LiveSeries
-from harness.live.stop_rules import StopRule, StopWatch
+from harness.live.stop_rules import StopRule
+from harness.live.stop_watch import StopWatch
 from harness.recording import ProbeSample, Slice, Unanswered
 from harness.recording_header import Header
 from harness.recording_marks import FINISHED, INJECTED, JOINED, UNDONE, FaultMark, GateMark, Mark, NodeMark
@@ -84,7 +85,7 @@ class LiveState:
         """In the order in which they became known, the last ``MOST_MOMENTS``."""
         self._phase_starts_s = [phase.start_s for phase in header.phases]
         self._faults: dict[int, str] = {}
-        self._seen = of_header(header)
+        self._alert_watch = of_header(header)
         self._book = Book()
         self._over: list[Episode] = []
         self.conditions: tuple[Condition, ...] = ()
@@ -103,7 +104,7 @@ class LiveState:
         if isinstance(line, Slice):
             self._coming.add(line)
         elif isinstance(line, ProbeSample):
-            self._seen.add(line)
+            self._alert_watch.add(line)
             self._series.add_sample(line)
             self._keep_latest(line)
         elif isinstance(line, Unanswered):
@@ -132,7 +133,7 @@ class LiveState:
                 self._stop_watch.add(piece)
             if piece.warm_up or piece.wind_down:
                 continue
-            self._seen.add(piece)
+            self._alert_watch.add(piece)
             self._durations.add(piece)
             if is_answer:
                 self._series.add_slice(piece)
@@ -167,7 +168,7 @@ class LiveState:
         while self._next_t + 1 + SETTLES_S <= elapsed_s:
             t = self._next_t
             self._next_t += 1
-            self.conditions = tuple(self._seen.look(t))
+            self.conditions = tuple(self._alert_watch.look(t))
             raised, cleared = self._book.note(t, self.conditions)
             self._clock.close_second(t, self._series.second, self._baseline)
             self._over = [*self._over, *cleared][-MOST_MOMENTS:]
@@ -178,9 +179,9 @@ class LiveState:
         """None before the spike is over, and where there is none."""
         return self._clock.state
 
-    def expectations(self) -> tuple[Expectation, ...]:
+    def criteria_so_far(self) -> tuple[CriterionSoFar, ...]:
         """How the run's criteria look so far, a few milliseconds' work."""
-        return tuple(expectations(self._criteria, self.phases, self.conditions, self.recovery))
+        return tuple(criteria_so_far(self._criteria, self.phases, self.conditions, self.recovery))
 
     @property
     def episodes(self) -> tuple[Episode, ...]:

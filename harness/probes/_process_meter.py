@@ -8,7 +8,7 @@ from collections.abc import Callable
 import psutil
 
 from harness.clients.cgroups import ControlGroup
-from harness.clients.process_search import descendants
+from harness.clients.process_search import descendants, is_alive
 from harness.probes import Reading
 
 
@@ -41,10 +41,7 @@ class ProcessMeter:
 
     def is_running(self) -> bool:
         """False when it has ended: also as a zombie, and also when the pid is another process now."""
-        try:
-            return self._process.is_running() and self._process.status() != psutil.STATUS_ZOMBIE
-        except psutil.Error:
-            return False
+        return is_alive(self._process)
 
     def children(self) -> list[int]:
         """Pids of all descendants."""

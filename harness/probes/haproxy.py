@@ -79,8 +79,7 @@ class Haproxy(Probe):
     def _page(self) -> str:
         answer = get(self.url, self.timeout_s, LIMIT_BYTES, "text/csv, text/plain;version=0.0.4")
         if answer.status != 200:
-            to = f" to {answer.location}, which is not followed" if answer.location else ""
-            raise NoAnswerError(f"HTTP {answer.status} {answer.reason}".rstrip() + to)
+            raise NoAnswerError(answer.in_words)
         return answer.body.decode(errors="replace")
 
 

@@ -41,8 +41,7 @@ class HttpJson(Probe):
             yield Reading.failed(source, str(error))
             return
         if answer.status != 200:
-            to = f" to {answer.location}, which is not followed" if answer.location else ""
-            yield Reading.failed(source, f"HTTP {answer.status} {answer.reason}".rstrip() + to)
+            yield Reading.failed(source, answer.in_words)
             return
         try:
             values = numbers_in(answer.body)

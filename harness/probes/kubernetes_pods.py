@@ -7,25 +7,23 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, ClassVar
-from urllib.parse import quote
 
 from harness.analysis import quota, target_memory
 from harness.clients.connection import NoAnswerError
 from harness.clients.kubernetes import (
     ApiServer,
-    RefusedError,
     access_problems,
+    list_in,
     namespace_of,
     part_of,
-    path_of,
     quantity,
 )
 from harness.plugins import parameter
-from harness.probes import Probe, Reading, _kubelet
+from harness.probes import Probe, Reading
 from harness.probes._container_meter import COUNTERS, CounterMeter
+from harness.probes._pod_usage import Usage, of_kubelets, of_metrics
 
 METRICS, KUBELET, NONE = "metrics", "kubelet", "none"
-METRICS_API = "apis/metrics.k8s.io/v1beta1"
 STALE_S = 90.0
 """Figures that have not changed for so long come from a metrics server, or a kubelet, that has stopped: six times the
 interval at which one looks by default …
@@ -65,12 +63,6 @@ class _Container:
             self.interval_s = max(self.interval_s, now_s - self.changed_s)
         self.is_first = not self.read_at
         self.read_at, self.changed_s = read_at, now_s
-
-
-@dataclass(frozen=True)
-class _Usage:
-    read_at: float | str
-    values: Mapping[str, float]
 
 
 @dataclass(frozen=True)
@@ -139,41 +131,24 @@ class KubernetesPods(Probe):
         has_run = any(each.has_run for source, each in self._known.items() if source.startswith(beginning))
         return has_run or part_of(pod, "status").get("phase") not in ("Succeeded", "Failed")
 
-    def _used(self, namespace: str, pods: list[Mapping[str, Any]]) -> Mapping[tuple[str, str], _Usage]:
+    def _used(self, namespace: str, pods: list[Mapping[str, Any]]) -> Mapping[tuple[str, str], Usage]:
         """By pod and container. Raises NoAnswerError."""
         if self.usage == METRICS:
-            try:
-                path, what = path_of(METRICS_API, namespace, "pods"), f"metrics of the pods of {namespace}"
-                return _of_metrics(self._server.items(path, self.selector, what))
-            except RefusedError as error:
-                if error.status in (404, 503):
-                    raise NoAnswerError(
-                        f"the metrics API is not served (HTTP {error.status}): install metrics-server, or give "
-                        "usage=kubelet or usage=none"
-                    ) from None
-                raise
-        if self.usage == NONE:
-            return {}
-        nodes = {str(part_of(pod, "spec").get("nodeName") or "") for pod in pods}
-        found: dict[tuple[str, str], _Usage] = {}
-        for node in sorted(nodes - {""}):
-            path = f"/api/v1/nodes/{quote(node, safe='')}/proxy/metrics/cadvisor"
-            for (of_namespace, pod, container), told in _kubelet.told(
-                self._server.text(path, f"nodes/proxy {node}")
-            ).items():
-                if of_namespace == namespace:
-                    found[pod, container] = _Usage(told.at_s, told.values)
-        return found
+            return of_metrics(self._server, namespace, self.selector)
+        if self.usage == KUBELET:
+            nodes = {str(part_of(pod, "spec").get("nodeName") or "") for pod in pods}
+            return of_kubelets(self._server, namespace, nodes - {""})
+        return {}
 
     def _of_pod(
-        self, namespace: str, pod: Mapping[str, Any], used: Mapping[tuple[str, str], _Usage]
+        self, namespace: str, pod: Mapping[str, Any], used: Mapping[tuple[str, str], Usage]
     ) -> Iterator[Reading]:
         name = str(part_of(pod, "metadata").get("name"))
         status = part_of(pod, "status")
         spec = part_of(pod, "spec")
         # A limit of the pod as a whole holds for each of its containers.
-        limits = {str(each.get("name")): {**_limits(spec), **_limits(each)} for each in _list(spec, "containers")}
-        told = {str(each.get("name")): each for each in _list(status, "containerStatuses")}
+        limits = {str(each.get("name")): {**_limits(spec), **_limits(each)} for each in list_in(spec, "containers")}
+        told = {str(each.get("name")): each for each in list_in(status, "containerStatuses")}
         for container, limit in limits.items():
             source = f"{namespace}/{name}/{container}"
             if container not in told:
@@ -184,7 +159,7 @@ class KubernetesPods(Probe):
             yield self._of_container(source, told[container], limit, used.get((name, container)))
 
     def _of_container(
-        self, source: str, status: Mapping[str, Any], limit: Mapping[str, Any], usage: _Usage | None
+        self, source: str, status: Mapping[str, Any], limit: Mapping[str, Any], usage: Usage | None
     ) -> Reading:
         state, last = status.get("state") or {}, (status.get("lastState") or {}).get("terminated") or {}
         restarts = float(status.get("restartCount", 0))
@@ -233,21 +208,7 @@ class KubernetesPods(Probe):
         return ApiServer(self.url, self.token_file, self.ca_file, self.timeout_s)
 
 
-def _of_metrics(items: list[Mapping[str, Any]]) -> dict[tuple[str, str], _Usage]:
-    return {
-        (str(part_of(item, "metadata").get("name")), str(container.get("name"))): _Usage(
-            str(item.get("timestamp")),
-            {
-                target_memory.WORKING_SET: quantity(part_of(container, "usage").get("memory")),
-                "cpu_ratio": quantity(part_of(container, "usage").get("cpu")),
-            },
-        )
-        for item in items
-        for container in _list(item, "containers")
-    }
-
-
-def _figures(known: _Container, usage: _Usage, started_s: float) -> dict[str, float]:
+def _figures(known: _Container, usage: Usage, started_s: float) -> dict[str, float]:
     values = {name: value for name, value in usage.values.items() if name not in (*COUNTERS, "cpu_s", "oom_kills")}
     if isinstance(usage.read_at, float) and "cpu_s" in usage.values:
         throttling = {name: usage.values[name] for name in COUNTERS if name in usage.values}
@@ -280,11 +241,3 @@ def _unix_s(text: object) -> float:
         return datetime.fromisoformat(str(text)).timestamp()
     except ValueError:
         return 0.0
-
-
-def _list(document: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
-    """Kubernetes leaves out what is empty."""
-    items = document.get(key) or []
-    if not isinstance(items, list) or not all(isinstance(each, dict) for each in items):
-        raise NoAnswerError(f"{key} is no list: is this the API server?")
-    return items

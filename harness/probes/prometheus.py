@@ -48,8 +48,7 @@ class Prometheus(Probe):
 
     def _read(self, source: str, answer: Answer) -> Reading:
         if answer.status != 200:
-            to = f" to {answer.location}, which is not followed" if answer.location else ""
-            return Reading.failed(source, f"HTTP {answer.status} {answer.reason}".rstrip() + to)
+            return Reading.failed(source, answer.in_words)
         try:
             values = values_of(answer.body.decode(), self.metrics)
         except Exception as error:  # the parser raises whatever its string handling happens to raise

@@ -42,7 +42,7 @@ class Queue(Probe):
             yield Reading.failed(source, str(error))
             return
         if answer.status != 200:
-            yield Reading.failed(source, f"HTTP {answer.status} {answer.reason}".rstrip())
+            yield Reading.failed(source, answer.in_words)
             return
         try:
             values = _numbers(answer.body)

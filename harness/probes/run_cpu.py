@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 
-from harness.clients.process_search import SearchError, descendants, in_status_file, listeners
+from harness.clients.process_search import SearchError, descendants, in_status_file, is_alive, listeners
 from harness.plugins import parameter
 from harness.probes import Probe, Reading
 
@@ -132,7 +132,7 @@ class RunCpu(Probe):
         """Raises SearchError."""
         session = self._session
         session.searches += 1
-        known = [bool(found) and all(map(_is_running, found)) for found in session.listeners.values()]
+        known = [bool(found) and all(map(is_alive, found)) for found in session.listeners.values()]
         if not self.ports or (known and all(known) and session.searches % FULL_SEARCH_EVERY):
             return
         for port, pids in listeners(self.ports).items():
@@ -147,13 +147,6 @@ def _process(pid: int) -> psutil.Process | None:
         return psutil.Process(pid)
     except psutil.Error:
         return None
-
-
-def _is_running(process: psutil.Process) -> bool:
-    try:
-        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
-    except psutil.Error:
-        return False
 
 
 def _used(process: psutil.Process, before: _Used | None) -> _Used | None:

@@ -19,6 +19,7 @@ from harness.findings import EXIT_USAGE
 from harness.history.database import alone
 from harness.parameters import flag
 from harness.pytest_plugin.spike_verdict import SpikeVerdict, read
+from reports import repeat_page
 
 INSTALLED = Path(__file__).parent
 """On which runs of several processes wait for each other, wherever they put theirs: two would take the machine from one
@@ -28,7 +29,7 @@ HISTORY = "history"
 WORSE_THAN = 0.1
 LAST_WORDS_S = 60.0
 """For a run that was told to end to write its reports."""
-SUMMARIES = ("verdict.json", "repeat.json")
+SUMMARIES = (runs.VERDICT, repeat_page.SUMMARY)
 _ATTACHED = re.compile(r"attach\(\s*[\"']([^\"']+)[\"']")
 
 

@@ -17,7 +17,7 @@ from harness.clients.address import allowed_hosts, require_allowed, strip_url
 from harness.config import options
 from harness.config.machine_limits import limits, need_of
 from harness.config.scenario import Scenario
-from harness.config.settings import RunSettings, planned_users, read
+from harness.config.settings import RunSettings, read
 from harness.errors import ConfigurationError
 from harness.load.users.class_counts import count_problems
 from harness.load.users.class_problems import class_problems
@@ -158,7 +158,7 @@ class RunRequest:
         if problems or settings is None:
             raise ConfigurationError(problems)
         parsed: Any = self._environment.parsed_options
-        if need := need_of(parsed, planned_users(shape), host or ""):
+        if need := need_of(parsed, shape.planned_users, host or ""):
             low = [limit for limit in limits(need) if limit.remedy]
             if refused := [limit.remedy for limit in low if limit.prevents]:
                 raise ConfigurationError(refused)

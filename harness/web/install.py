@@ -44,10 +44,10 @@ def _require_free(host: str, port: int) -> None:
             probe.bind(where)
             probe.listen(1)
         except OSError as error:
-            raise ConfigurationError(_fault(error, shown, port)) from None
+            raise ConfigurationError(_problem(error, shown, port)) from None
 
 
-def _fault(error: OSError, host: str, port: int) -> str:
+def _problem(error: OSError, host: str, port: int) -> str:
     if error.errno == errno.EADDRINUSE:
         return (
             f"the port {port} of the web UI is taken on {host}: choose another with --web-port, "

@@ -139,8 +139,8 @@ class Messages:
         message["conditions"] = {
             each.alert: [_finite(each.figure), each.limit, each.unit, each.is_over] for each in live.conditions
         }
-        message["expectations"] = [
-            list(vars(each).values())[1:] for each in live.expectations() if not criteria.is_guard(each.criterion)
+        message["criteria_so_far"] = [
+            list(vars(each).values())[1:] for each in live.criteria_so_far() if not criteria.is_guard(each.criterion)
         ]
         message["recovery"] = (
             None if live.recovery is None else asdict(live.recovery) | {"has_recovered": live.recovery.has_recovered}

@@ -8,7 +8,7 @@ Names and units of HTTP requests are those of OpenTelemetry's conventions for HT
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from importlib import metadata
 from urllib.parse import urlsplit
 
@@ -16,13 +16,13 @@ from locust.env import Environment
 
 from harness.analysis import generator
 from harness.analysis.target_memory import PROCESS, memory_bytes
-from harness.config.options import secret_values
-from harness.config.scenario import attached_scenario
 from harness.findings import Outcome
 from harness.live.request_durations import Durations
+from harness.load.http.request import DEFAULT_PORTS
 from harness.recording_values import OK
 from harness.run.master import Master
 from harness.run.run import Run
+from harness.web import secrets
 from harness.web.exposition import Births, Histogram, Page, Sample, Samples
 from harness.web.status import WORDS, Status, Watch
 
@@ -45,7 +45,7 @@ class Metrics:
         self._last = ""
         self._births = Births()
         self._page = Page((), self._births)
-        self._requests: _RequestDurations | None = None
+        self._requests: _RequestHistograms | None = None
 
     def text(self) -> str:
         """The whole page. Around a herd's instant it is the last one, so that watching does not spread the release."""
@@ -54,9 +54,9 @@ class Metrics:
             return self._last
         self._births.turn_page(self._clock())
         if run is not None and (self._requests is None or self._requests.run is not run):
-            self._page = Page(_secrets(self._environment), self._births)
+            self._page = Page(secrets.values(self._environment), self._births)
             self._births.begin_anew()
-            self._requests = _RequestDurations(run, self._page, self._environment.host or "")
+            self._requests = _RequestHistograms(run, self._page, self._environment.host or "")
         status = self._watch.status()
         self._last = "".join([*_of_session(self._page, status), *self._families(run, status)])
         return self._last
@@ -70,11 +70,6 @@ class Metrics:
             yield from _of_probes(self._page, run)
             yield from self._requests.text()
             yield from _of_verdict(self._page, status)
-
-
-def _secrets(environment: Environment) -> Collection[str]:
-    scenario = attached_scenario()
-    return () if scenario is None else secret_values(scenario, environment.parsed_options)
 
 
 def _of_session(page: Page, status: Status) -> Iterator[str]:
@@ -130,7 +125,7 @@ def _of_state(page: Page, run: Run) -> Iterator[str]:
 
 def _of_criteria(page: Page, run: Run) -> Iterator[str]:
     """How they look so far; the findings come when the run has been judged."""
-    known = [({"criterion": each.title, "unit": each.unit}, each) for each in run.live.expectations()[:MOST_SAMPLES]]
+    known = [({"criterion": each.title, "unit": each.unit}, each) for each in run.live.criteria_so_far()[:MOST_SAMPLES]]
     states = (({**about, "state": each.state}, 1) for about, each in known)
     yield from page.gauge("springback_criterion_info", "How a criterion looks so far, 1; none is judged yet.", states)
     figures = ((about, each.figure) for about, each in known)
@@ -202,14 +197,14 @@ def _of_verdict(page: Page, status: Status) -> Iterator[str]:
     yield from page.gauge("springback_finding_info", "What each criterion and guard found, 1.", findings)
 
 
-class _RequestDurations:
+class _RequestHistograms:
     """The histograms of one run."""
 
     def __init__(self, run: Run, page: Page, host: str) -> None:
         self.run = run
         self._page = page
         parts = urlsplit(host)
-        port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+        port = parts.port or DEFAULT_PORTS.get(parts.scheme)
         self._server = {"server_address": parts.hostname or "", "server_port": port or ""}
         self._labels: dict[object, str] = {}
         """Of what is measured, made once."""

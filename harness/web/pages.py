@@ -56,7 +56,7 @@ def install(web_ui: WebUI, master: Master) -> None:
     base = f"{options.web_base_path or ''}/springback"
     runs_dir = Path(str(options.runs_dir or "runs")).absolute()
     watch = Watch(web_ui.environment, master, runs_dir)
-    updates = Updates(watch, lambda: secrets.values(web_ui))
+    updates = Updates(watch, lambda: secrets.values(web_ui.environment))
     templates = Environment(loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined)
     protected: Callable[[View], View] = web_ui.auth_required_if_enabled
     blueprint = Blueprint("springback", __name__, url_prefix=base)

@@ -4,7 +4,7 @@ import { ChartList } from "./chart_list.js";
 import { Part, base, link, make } from "./elements.js";
 import { RunData } from "./live_data.js";
 import { NameTable } from "./name_table.js";
-import { alertList, course, expectationTable, headline, markList, tiles, verdict } from "./run_parts.js";
+import { alertList, course, criteriaTable, headline, markList, tiles, verdict } from "./run_parts.js";
 
 const STALE_MS = 3000;
 const AGAIN_MS = 1500;
@@ -58,10 +58,10 @@ class Panel extends HTMLElement {
     this.marks = new Part("div", {}, markList);
     this.names = new NameTable();
     this.alerts = new Part("section", { "aria-label": "Alerts" }, alertList);
-    this.expectations = new Part("section", { "aria-label": "Findings so far" }, expectationTable);
+    this.criteria = new Part("section", { "aria-label": "Findings so far" }, criteriaTable);
     this.links = make("p", { class: "links" }, link("./", "All runs and their reports"), link("live", "This page by itself"));
     this.parts = make("div", { class: "parts", hidden: true }, this.tiles.element, this.charts.element, this.marks.element,
-      this.alerts.element, this.expectations.element, this.names.element);
+      this.alerts.element, this.criteria.element, this.names.element);
     this.view = make("section", { class: "view", "aria-label": "Springback" }, this.stale,
       make("div", { class: "top" }, this.head.element, this.controls), this.told, this.verdict.element, this.course.element, this.parts, this.links);
     root.append(style, this.view);
@@ -134,7 +134,7 @@ class Panel extends HTMLElement {
     this.marks.show(marks);
     this.names.show(data, status.phase);
     this.alerts.show(state.alerts);
-    this.expectations.show(isOver && status.verdict ? [] : state.expectations);
+    this.criteria.show(isOver && status.verdict ? [] : state.criteria_so_far);
   }
 
   tileFacts(status, state, data) {

@@ -82,11 +82,11 @@ export function alertList(alerts) {
 }
 
 const STATES = { within: "within so far", beyond: "beyond so far", open: "judged at the end" };
-export function expectationTable(expected) {
-  if (!expected.length) return [];
-  const rows = expected.map(([title, value, limit, unit, state]) => row(title,
+export function criteriaTable(criteria) {
+  if (!criteria.length) return [];
+  const rows = criteria.map(([title, value, limit, unit, state]) => row(title,
     [value === null ? (state === "beyond" ? "unbounded" : "–") : figure(value, unit), limit === null ? "–" : figure(limit, unit), STATES[state]], state));
-  return [make("h3", {}, "Findings so far"), table("expectations", ["What will be judged", "So far", "Limit", "State"], rows),
+  return [make("h3", {}, "Findings so far"), table("criteria", ["What will be judged", "So far", "Limit", "State"], rows),
     make("p", { class: "muted" }, "For watching: only the report judges.")];
 }
 

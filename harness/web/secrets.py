@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from flask import Response
+from locust.env import Environment
 from locust.web import WebUI
 
 from harness.clients.address import strip_url
@@ -35,7 +36,7 @@ def install(web_ui: WebUI) -> None:
     def hide(answer: Response) -> Response:
         if answer.direct_passthrough or answer.is_streamed:
             return answer
-        secrets = values(web_ui)
+        secrets = values(web_ui.environment)
         if answer.mimetype == "application/json":
             answer.set_data(_hidden_in_json(answer.get_data(as_text=True), secrets))
         elif answer.mimetype == "text/html":
@@ -71,7 +72,7 @@ def meant(web_ui: WebUI, fields: Mapping[str, str]) -> dict[str, str]:
     return found
 
 
-def values(web_ui: WebUI) -> tuple[str, ...]:
+def values(environment: Environment) -> tuple[str, ...]:
     """Those of the run that goes, or of the next one."""
     scenario = attached_scenario()
-    return () if scenario is None else secret_values(scenario, web_ui.environment.parsed_options)
+    return () if scenario is None else secret_values(scenario, environment.parsed_options)

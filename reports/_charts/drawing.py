@@ -24,7 +24,7 @@ from reports import _quantity
 from reports._charts import palette, ticks
 from reports._charts.blank import DATA_HEIGHT_PX, FONT, HEADROOM_PX, blank
 from reports._charts.chart import Chart, Line, Values
-from reports._charts.timeline import Timeline
+from reports._charts.timeline import SPIKE, Timeline
 
 SHORTENED = 40
 
@@ -137,7 +137,7 @@ def _has_neighbour(values: Values) -> np.ndarray[Any, np.dtype[np.bool_]]:
 
 def _phases(plot: Any, timeline: Timeline, row: float) -> None:
     for index, phase in enumerate(timeline.phases):
-        is_spike = phase.name == "spike"
+        is_spike = phase.name == SPIKE
         plot.add_layout(
             BoxAnnotation(
                 left=phase.start_s,

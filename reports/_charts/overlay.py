@@ -16,9 +16,8 @@ from harness.recording_header import Phase
 from reports import _quantity
 from reports._charts import palette
 from reports._charts.chart import Chart, Line, Values, nothing
-from reports._charts.timeline import Timeline
+from reports._charts.timeline import SPIKE, Timeline
 
-SPIKE = "spike"
 LONGEST_S = 3600
 FAINT = 0.6
 """Lines of many runs."""

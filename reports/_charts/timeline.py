@@ -11,7 +11,7 @@ from harness.analysis.answers import answers
 from harness.analysis.restarts import restarts
 from harness.recording import Recording
 from harness.recording_header import Phase
-from harness.recording_marks import RAISED, AlertMark, FaultMark, GateMark, NodeMark
+from harness.recording_marks import FINISHED, JOINED, RAISED, AlertMark, FaultMark, GateMark, NodeMark
 from reports import _quantity
 
 CLOSE_S = 0.05
@@ -22,7 +22,7 @@ SPIKE = "spike"
 LEAST_AROUND_S, AROUND = 4.0, 0.5
 """Before the spike; three times as much after it, where the recovery is."""
 MOST_OF_RUN = 0.8
-_QUIET = frozenset({"joined", "finished"})
+_QUIET = frozenset({JOINED, FINISHED})
 
 
 @dataclass(frozen=True)

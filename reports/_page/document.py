@@ -1,5 +1,5 @@
-"""What every page with drawings is made of: Bokeh's document and script, the policy that lets only them run, and a
-template that escapes whatever it prints.
+"""What every page with drawings is made of, besides its template: Bokeh's document and script, and the policy that lets
+only them run.
 """
 
 from __future__ import annotations
@@ -7,32 +7,27 @@ from __future__ import annotations
 import base64
 import hashlib
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from bokeh.core.json_encoder import serialize_json
 from bokeh.document import Document
 from bokeh.resources import Resources
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
-from harness.safe_text import safe
 from reports._charts import palette
-from reports._page import gauge, legend
-from reports._quantity import NOTHING, with_units
-
-_PAGE = Path(__file__).parent
+from reports._page import gauge, legend, templates
+from reports._quantity import NOTHING
 
 
 def of_drawings(drawings: dict[str, Any]) -> dict[str, Any]:
     """What the template of a page with these drawings, by their elements, is given besides what the page tells."""
     documents, items = _embedded(drawings)
-    scripts = [*_bokeh_scripts(), Markup(text("page.js"))]
+    scripts = [*_bokeh_scripts(), Markup(templates.text("page.js"))]
     return {
         "drawn": frozenset(drawings),
         "nothing": NOTHING,
         "gauge": gauge.gauge,
-        "style": Markup(text("page.css")),
+        "style": templates.style("page.css"),
         "rules": legend.rules(),
         "scripts": scripts,
         "policy": _policy(scripts),
@@ -55,30 +50,6 @@ def _embedded(drawings: dict[str, Any]) -> tuple[Any, list[dict[str, Any]]]:
             document.add_root(plot)
     roots = {plot.id: f"{identity}-drawing" for identity, plot in drawings.items()}
     return {"report": document.to_json(deferred=False)}, [{"docid": "report", "roots": roots, "root_ids": list(roots)}]
-
-
-@cache
-def template(name: str) -> Template:
-    environment = Environment(
-        loader=FileSystemLoader(_PAGE),
-        autoescape=True,
-        undefined=StrictUndefined,
-        finalize=_safe,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["with_units"] = with_units
-    return environment.get_template(name)
-
-
-def _safe(value: object) -> object:
-    """Every text that the template prints, before it is escaped; markup of our own passes as it is."""
-    return safe(value) if isinstance(value, str) and not isinstance(value, Markup) else value
-
-
-@cache
-def text(name: str) -> str:
-    return (_PAGE / name).read_text(encoding="utf-8")
 
 
 @cache

@@ -72,7 +72,7 @@ def state(ui: Session, elapsed_s: float, phase: str = "spike", words: str = "p95
         "alerts": [[words, 1, None, "s", 3.0, 2.0, words]],
         "moments": [[1.5, "fault", words]],
         "conditions": {"p95 latency": [3.0, 2.0, "s", True], "error ratio": [0.01, 0.05, "ratio", False]},
-        "expectations": [[words, 1.0, 2.0, "s", "within"]],
+        "criteria_so_far": [[words, 1.0, 2.0, "s", "within"]],
         "recovery": None,
         "waiting": 0,
     }

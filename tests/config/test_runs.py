@@ -10,7 +10,7 @@ import pytest
 from harness import runs
 from harness.findings import Outcome
 from reports import suite_page
-from reports.suite_part import Part
+from reports.suite_part import MOST_BYTES, Part
 
 RUN, SUITE = "20261121T223005Z-login-herd", "20261121T223000Z-suite"
 GOOD = {"outcome": "PASS", "reason": "all is well", "target": "http://127.0.0.1:1", "findings": []}
@@ -50,7 +50,7 @@ def test_a_run_is_listed_with_its_verdict(tmp_path: Path) -> None:
         json.dumps({**GOOD, "scenarios": 5}),
         "{",
         "\x00" * 10,
-        "x" * (runs.MOST_BYTES + 1),
+        "x" * (MOST_BYTES + 1),
     ],
 )
 def test_a_verdict_that_cannot_be_read_is_none(tmp_path: Path, verdict: str) -> None:

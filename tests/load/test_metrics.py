@@ -191,7 +191,7 @@ def test_hostile_names_are_text_and_names_that_look_alike_are_one(tmp_path: Path
 def test_a_secret_stands_in_no_label_and_names_that_differ_in_it_are_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("harness.web.metrics._secrets", lambda _: ("hush-4711", "hush-0815"))
+    monkeypatch.setattr("harness.web.secrets.values", lambda _: ("hush-4711", "hush-0815"))
     run = OneRun(RECORDING, t=3)
     for secret in ("hush-4711", "hush-0815"):
         run.add([Slice(1, "a", f"GET /?key={secret}", OK, 3, 0, {5: 3})])

@@ -13,12 +13,14 @@ import pytest
 
 from harness import probes
 from harness.clients.postgres import PostgresError
+from harness.clients.process_search import is_alive
 from harness.probes import _kubelet, postgres_replication, run_cpu
 from harness.probes._container_meter import CounterMeter
 from harness.probes._lag import KEPT, LagMeter
+from harness.probes._pod_usage import Usage
 from harness.probes._process_meter import ProcessMeter
 from harness.probes.docker_container import _identity
-from harness.probes.kubernetes_pods import _Container, _figures, _Usage
+from harness.probes.kubernetes_pods import _Container, _figures
 from harness.probes.process import _of_port
 
 TIMEOUTS_S = {
@@ -105,15 +107,15 @@ def test_who_a_container_is() -> None:
 
 def test_the_kernel_counts_kills_anew_in_each_start() -> None:
     known = _Container(0.0)
-    assert _figures(known, _Usage(5.0, {"oom_kills": 3.0, "memory_bytes": 9.0}), 0.0) == {
+    assert _figures(known, Usage(5.0, {"oom_kills": 3.0, "memory_bytes": 9.0}), 0.0) == {
         "memory_bytes": 9,
         "oom_kills": 0,
     }
-    assert _figures(known, _Usage(6.0, {"oom_kills": 5.0}), 0.0) == {"oom_kills": 2}
-    assert _figures(known, _Usage(6.5, {"oom_kills": 9.0}), 6.5) == {"oom_kills": 2}, "of the start before"
-    assert _figures(known, _Usage(7.0, {"oom_kills": 0.0}), 6.5) == {"oom_kills": 2}
-    assert _figures(known, _Usage(8.0, {"oom_kills": 1.0}), 6.5) == {"oom_kills": 3}
-    assert _figures(known, _Usage("8 o'clock", {"oom_kills": 9.0, "cpu_s": 1.0}), 6.5) == {"oom_kills": 3}
+    assert _figures(known, Usage(6.0, {"oom_kills": 5.0}), 0.0) == {"oom_kills": 2}
+    assert _figures(known, Usage(6.5, {"oom_kills": 9.0}), 6.5) == {"oom_kills": 2}, "of the start before"
+    assert _figures(known, Usage(7.0, {"oom_kills": 0.0}), 6.5) == {"oom_kills": 2}
+    assert _figures(known, Usage(8.0, {"oom_kills": 1.0}), 6.5) == {"oom_kills": 3}
+    assert _figures(known, Usage("8 o'clock", {"oom_kills": 9.0, "cpu_s": 1.0}), 6.5) == {"oom_kills": 3}
 
 
 class Servers:
@@ -213,7 +215,7 @@ def test_who_belongs_to_a_port_is_its_listener_and_its_workers() -> None:
 def test_a_process_that_has_ended_and_was_not_waited_for_does_not_run() -> None:
     def is_running(there: bool, status: str) -> bool:
         process: Any = SimpleNamespace(is_running=lambda: there, status=lambda: status)
-        return run_cpu._is_running(process)
+        return is_alive(process)
 
     told = [
         is_running(*each) for each in ((True, "sleeping"), (True, "zombie"), (False, "sleeping"), (False, "zombie"))
@@ -234,7 +236,7 @@ def test_listeners_are_searched_where_one_of_them_is_gone(
     there: set[str], searched: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls: list[object] = []
-    monkeypatch.setattr(run_cpu, "_is_running", there.__contains__)
+    monkeypatch.setattr(run_cpu, "is_alive", there.__contains__)
     monkeypatch.setattr(run_cpu, "listeners", lambda ports: calls.append(ports) or {})
     probe = run_cpu.RunCpu(ports=(80,))
     known: Any = {80: ["a", "b"]}

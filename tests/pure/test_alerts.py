@@ -9,7 +9,7 @@ import pytest
 
 from harness.analysis import alerts
 from harness.analysis.alert_episodes import Book, Condition, Episode, in_words
-from harness.analysis.alerts import Limits, Seen, episodes
+from harness.analysis.alerts import AlertWatch, Limits, episodes
 from harness.analysis.histogram import bucket_index
 from harness.live.state import LiveState
 from harness.recording import End, ProbeSample, Slice
@@ -32,7 +32,7 @@ def told(
     lines: list[Slice | ProbeSample], limits: Limits | None = None, until_s: int = 60
 ) -> list[tuple[str, int, float]]:
     """(alert, raised at, lasted) as somebody sees it who looks once a second and hears of each line when it is due."""
-    seen, book = Seen(BASELINE, limits or Limits()), Book()
+    seen, book = AlertWatch(BASELINE, limits or Limits()), Book()
     closed: list[Episode] = []
     for t in range(until_s):
         for line in lines:
@@ -72,7 +72,7 @@ def test_errors_raise_an_alert_and_a_request_that_failed_is_slower_than_any() ->
 def test_what_comes_late_counts_as_long_as_a_rule_looks_at_its_second() -> None:
     """Second 0 is one of the last ten until second 9 is over."""
     for late_s, counted in ((0, True), (-1, False)):
-        seen = Seen(BASELINE, Limits())
+        seen = AlertWatch(BASELINE, Limits())
         seen.look(8)
         seen.add(piece(late_s, 30, outcome="http 503"))
         found = {each.alert: each.figure for each in seen.look(9)}
@@ -184,7 +184,7 @@ def test_by_default_a_pool_is_full_beyond_nine_tenths(in_use: int, raised: bool)
 
 def test_the_newest_sources_are_kept() -> None:
     """A thousand; with the oldest process its baseline is forgotten, too."""
-    seen = Seen(BASELINE, Limits())
+    seen = AlertWatch(BASELINE, Limits())
     for n in range(alerts.MOST_SOURCES):
         seen.add(sample(1 + n / 1000, "process", f"p{n}", rss_bytes=1e8))
     seen.add(sample(30.0, "process", "p0", rss_bytes=9e8))
@@ -214,7 +214,7 @@ def test_a_condition_is_told_in_its_unit(
 
 def test_the_worst_of_an_episode_is_kept() -> None:
     lines = [piece(t, 10, 5.0 if t == 32 else 3.0 if 30 <= t < 40 else 0.1) for t in range(60)]
-    seen, book = Seen(BASELINE, Limits(p95_s=2.0)), Book()
+    seen, book = AlertWatch(BASELINE, Limits(p95_s=2.0)), Book()
     ended = []
     for t, line in enumerate(lines):
         seen.add(line)
@@ -248,6 +248,6 @@ def test_alerts_of_a_recording_end_with_the_plan_or_the_run(end_t: float, seen: 
 
 def test_without_the_length_of_the_run_nobody_watches_the_budget() -> None:
     limits = Limits(slo_objective=0.999)
-    assert Seen((), limits)._burn_rates is None
-    assert Seen((), limits, run_s=1)._burn_rates is not None
-    assert Seen((), Limits(), run_s=90)._burn_rates is None
+    assert AlertWatch((), limits)._burn_rates is None
+    assert AlertWatch((), limits, run_s=1)._burn_rates is not None
+    assert AlertWatch((), Limits(), run_s=90)._burn_rates is None

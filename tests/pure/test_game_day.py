@@ -80,8 +80,8 @@ def test_faults_are_written_as_for_the_command_line_and_a_drawn_day_can_be_given
     ("text", "said"),
     [
         ("noop words='", "close every quotation"),
-        ("port=1", "write each as a name"),
-        ("noop words=a b", "write each as a name"),
+        ("port=1", "a fault has no name"),
+        ("noop words=a b", "noop: word 3 is no key=value"),
         ("noop at=3 for=2", "at= and for=: leave it away"),
         ("nop", "Did you mean noop?"),
         ("http_toggle url=x token=hush", "--day-faults: "),

@@ -20,8 +20,9 @@ from harness.commands.history import history as command
 from harness.errors import ConfigurationError
 from harness.history import database, export
 from harness.history.database import DATABASE, History
-from harness.history.stored_run import NOT_JUDGED, VERDICT, Filter, paths, read_run
+from harness.history.stored_run import NOT_JUDGED, Filter, paths, read_run
 from harness.recording_file import FILE_NAME
+from harness.runs import VERDICT
 from harness.verdict import judge
 from tests import stored_runs
 from tests.pure.test_kept_recordings import KEPT

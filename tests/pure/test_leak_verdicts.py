@@ -10,7 +10,7 @@ import pytest
 
 from harness.criteria.recovery import memory_leak
 from harness.criteria.recovery._leak import Growth, LeakTest
-from harness.criteria.recovery._memory import Growth as Measured
+from harness.criteria.recovery._memory import Measured
 from harness.criteria.recovery._trend import Trend
 from harness.criteria.recovery.memory_leak import MemoryLeak
 from harness.findings import Finding, Outcome

@@ -9,7 +9,7 @@ import pytest
 
 from harness.analysis.alerts import Limits
 from harness.criteria import with_defaults
-from harness.live.expectations import BEYOND, OPEN, WITHIN, Expectation
+from harness.live.criteria_so_far import BEYOND, OPEN, WITHIN, CriterionSoFar
 from harness.live.state import LiveState
 from harness.live.subjects import (
     BREAKER,
@@ -53,7 +53,7 @@ def test_the_clock_of_all_requests_is_no_figure_of_some_of_them() -> None:
     of_some = dataclasses.replace(RECOVERY, parameters={**RECOVERY.parameters, "requests": "GET /"})
     for criteria in ((RECOVERY, of_some), (of_some, RECOVERY)):
         live = run_to(30, range(10, 14), criteria)
-        by_title = {each.title: each for each in live.expectations()}
+        by_title = {each.title: each for each in live.criteria_so_far()}
         of_all, some = by_title["recovery after the spike"], by_title["recovery after the spike, GET /"]
         assert of_all.figure is not None
         assert (some.figure, some.state) == (None, OPEN)
@@ -110,7 +110,7 @@ def test_silence_is_no_recovery() -> None:
     assert live.recovery.normal_after_s == 0 and not live.recovery.has_recovered
 
 
-def state_of(expected: Iterable[Expectation]) -> dict[str, str]:
+def state_of(expected: Iterable[CriterionSoFar]) -> dict[str, str]:
     return {each.title: each.state for each in expected}
 
 
@@ -124,13 +124,13 @@ def test_criteria_are_shown_against_their_limits_and_what_is_not_known_is_left_o
         CriterionSpec("linearizability", {"name": "one_history"}),
     )
     early = run_to(10, (), criteria)
-    assert set(state_of(early.expectations()).values()) == {OPEN}
+    assert set(state_of(early.criteria_so_far()).values()) == {OPEN}
     live = run_to(24, range(20, 25), criteria)
     live.add(Slice(22, "local", "POST /", OK, 5, 0, {QUICK: 5}))
     for t in (10.0, 24.0):
         live.add(ProbeSample(t, "process", "api1", {"rss_bytes": 1e8 if t < 20 else 2e8}))
     list(live.close_seconds(26))
-    assert state_of(live.expectations()) == {
+    assert state_of(live.criteria_so_far()) == {
         "error ratio in the spike": WITHIN,
         "p95 latency in the spike": BEYOND,
         "p50 latency in the spike, POST *": WITHIN,
@@ -138,17 +138,17 @@ def test_criteria_are_shown_against_their_limits_and_what_is_not_known_is_left_o
         "memory growth of the target": WITHIN,
         "one history": OPEN,
     }
-    growth = live.expectations()[4]
+    growth = live.criteria_so_far()[4]
     assert (growth.figure, growth.limit, growth.unit) == (1e8, 200e6, "bytes")
     late = run_to(40, range(20, 40), criteria)
-    assert state_of(late.expectations())["recovery after the spike"] == BEYOND
+    assert state_of(late.criteria_so_far())["recovery after the spike"] == BEYOND
 
 
 def test_more_failures_than_a_quantile_leaves_out_are_beyond_every_limit() -> None:
     live = LiveState(header(CriterionSpec("latency_quantile", {"limit_s": 5.0})))
     live.add(Slice(21, "local", "GET /", OK, 5, 0, {QUICK: 5}))
     live.add(Slice(21, "local", "GET /", "http 503", 5, 0, {}))
-    (found,) = live.expectations()
+    (found,) = live.criteria_so_far()
     assert (found.figure, found.state) == (None, BEYOND)
 
 

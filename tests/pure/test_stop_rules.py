@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from harness.analysis.histogram import bucket_index
 from harness.findings import EXIT_STOPPED_EARLY, Outcome
 from harness.live.state import LiveState
-from harness.live.stop_rules import BYTES, FEWEST, RATE, StopRule, parse
+from harness.live.stop_rules import BYTES, RATE, StopRule, parse
+from harness.live.stop_watch import FEWEST
 from harness.recording import End, ProbeSample, Recording, Slice, Unanswered
 from harness.recording_line import decode, encode
 from harness.recording_values import OK, UNFINISHED

@@ -12,7 +12,7 @@ from harness.analysis import phases
 from harness.criteria._filters import unmatched
 from harness.criteria._outcome import phases_under_load
 from harness.findings import Finding, Outcome
-from harness.live.expectations import expectations
+from harness.live.criteria_so_far import criteria_so_far
 from harness.live.phase_tally import PhaseTally
 from harness.live.state import LiveState
 from harness.recording import Recording, Slice, Slices
@@ -255,7 +255,7 @@ def test_the_live_state_has_figures_of_each_class_and_judges_by_them() -> None:
     specs = criteria.with_defaults(
         [CriterionSpec("error_ratio", {"requests": requests}) for requests in ("@Login", "*", "@Nobody")]
     )
-    figures = [each.figure for each in expectations(specs, [tally], (), None)]
+    figures = [each.figure for each in criteria_so_far(specs, [tally], (), None)]
     assert figures == [0.0, 0.0, None]
 
 
@@ -269,7 +269,7 @@ def test_while_it_goes_a_pattern_may_name_a_class_and_a_name_of_its_requests() -
         live = LiveState(run.header)
         for piece in run.slices:
             live.add(piece)
-        (found,) = live.expectations()
+        (found,) = live.criteria_so_far()
         assert found.figure == 0.0
 
 
@@ -279,5 +279,5 @@ def test_while_it_goes_another_class_has_no_figures_for_a_pattern_of_one() -> No
     live = LiveState(dataclasses.replace(run.header, criteria=specs))
     for piece in run.slices:
         live.add(piece)
-    (found,) = live.expectations()
+    (found,) = live.criteria_so_far()
     assert found.figure is None

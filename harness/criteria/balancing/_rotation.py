@@ -12,12 +12,12 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 from harness.criteria._injections import Injection
+from harness.criteria.balancing._answers import by_source
 from harness.recording import Operation
 
 BEFORE_S = 5.0
@@ -43,9 +43,9 @@ def struck(operations: Sequence[Operation], faults: Sequence[Injection], load_en
     for fault in faults:
         later_s = [other.at_s for other in faults if other.at_s > fault.at_s]
         until_s = min([fault.undone_s, load_end_s, *later_s])
-        before = _sources(_between(operations, begun_s, fault.at_s - BEFORE_S, fault.at_s))
+        before = by_source(_between(operations, begun_s, fault.at_s - BEFORE_S, fault.at_s))
         asked = _between(operations, begun_s, (fault.at_s + until_s) / 2, until_s)
-        late = _sources(asked)
+        late = by_source(asked)
         gone = {
             name for name in before.keys() - late.keys() if (1 - before[name] / before.total()) ** len(asked) <= CHANCE
         }
@@ -98,7 +98,3 @@ def _stays_from(mine: Sequence[int], asked: int, members: int) -> int | None:
 
 def _between(operations: Sequence[Operation], begun_s: Sequence[float], from_s: float, to_s: float) -> list[Operation]:
     return list(operations[bisect_left(begun_s, from_s) : bisect_left(begun_s, to_s)])
-
-
-def _sources(operations: Sequence[Operation]) -> Counter[str]:
-    return Counter(one.source for one in operations if one.return_s is not None and one.source)

@@ -10,8 +10,8 @@ from fnmatch import fnmatchcase
 
 from harness.analysis import intervals
 from harness.criteria._criterion import Estimate
-from harness.criteria._injections import injections
-from harness.criteria._outcome import against, percent, seconds, with_remedy
+from harness.criteria._injections import injections, not_injected
+from harness.criteria._outcome import against, percent, seconds
 from harness.findings import CLIENTS, Finding, Outcome
 from harness.plugins import parameter
 from harness.recording import ADMITTED, BYPASS, READ, TAKE, Operation, Recording
@@ -44,8 +44,7 @@ class FailOpen(Estimate):
     def judge(self, recording: Recording) -> Finding:
         outages = _outages(recording, self.fault)
         if not outages:
-            reason = f"no fault {self.fault} was injected, so the cache was never away"
-            return self.inconclusive(with_remedy(reason, self.remedy))
+            return self.inconclusive(not_injected(self.fault, "the cache was never away", self.remedy))
         reads = [
             operation
             for batch in recording.operations

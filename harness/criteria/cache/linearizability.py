@@ -11,6 +11,7 @@ from harness.criteria.cache._operations import describe_read, examples, extent, 
 from harness.findings import CLIENTS, Finding
 from harness.plugins import parameter
 from harness.recording import Recording
+from harness.recording_marks import LOST
 
 
 @dataclass(frozen=True)
@@ -75,4 +76,4 @@ class Linearizability(Criterion):
 def _is_whole(recording: Recording) -> bool:
     """Whether every write of the run is in it."""
     whole = recording.end is not None and recording.end.completed and not recording.end.unfinished
-    return whole and not any(event.event == "lost" for event in recording.node_events)
+    return whole and not any(event.event == LOST for event in recording.node_events)

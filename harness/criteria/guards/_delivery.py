@@ -86,11 +86,13 @@ def of_levels(recording: Recording) -> Iterator[Delivery]:
             if piece.outcome in _NOT_SENT and piece.outcome != UNSERVED and piece.t not in at_a_gate:
                 sent[phases.class_of(recording, piece)] -= _starts(piece)
         for each in header.classes:
-            kind, planned = each.user_class, planned_starts(each.level, phase.start_s, phase.end_s)
+            user_class, planned = each.user_class, planned_starts(each.level, phase.start_s, phase.end_s)
             if planned >= 1:
                 scatter = 1.0 if header.even_arrivals else max(1.0, _scatter(planned))
-                ratio = min(_share(sent[kind], due[kind]), (due[kind] + scatter) / planned)
-                yield Delivery(f"{kind} in the {phase.name}", planned, sent[kind], min(1.0, ratio), kind)
+                ratio = min(_share(sent[user_class], due[user_class]), (due[user_class] + scatter) / planned)
+                yield Delivery(
+                    f"{user_class} in the {phase.name}", planned, sent[user_class], min(1.0, ratio), user_class
+                )
 
 
 def _share(sent: int, due: int) -> float:
@@ -183,9 +185,13 @@ def _by_class(recording: Recording, phase: Phase, streams: Sequence[str]) -> Ite
             if mark.stream == stream and (stream != ARRIVALS or phase.start_s <= mark.t < phase.end_s):
                 due.update(mark.due)
                 began.update(mark.starts)
-        for kind in sorted(due) if len(due) > 1 else ():
+        for user_class in sorted(due) if len(due) > 1 else ():
             yield Delivery(
-                f"{stream} of {kind or NOBODY}", due[kind], began[kind], _share(began[kind], due[kind]), kind
+                f"{stream} of {user_class or NOBODY}",
+                due[user_class],
+                began[user_class],
+                _share(began[user_class], due[user_class]),
+                user_class,
             )
 
 

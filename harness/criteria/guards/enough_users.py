@@ -27,7 +27,7 @@ class Stream:
     """Arrivals of one class of users in one phase."""
 
     phase: str
-    kind: str
+    user_class: str
     """The class of users; empty where nobody says."""
     held: Mapping[int, tuple[int, float]] = field(default_factory=dict)
     """Second → users started for it that were free again, and for how long they had not been. In every phase: who
@@ -42,9 +42,9 @@ class Stream:
     late_in: dict[int, int] = field(default_factory=dict)
     """Second → those of them that waited, or never began."""
 
-    def add(self, mark: StartsMark, kind: str) -> None:
-        t, due, started = int(mark.t), mark.due.get(kind, 0), mark.starts.get(kind, 0)
-        waits = mark.waits.get(kind, {})
+    def add(self, mark: StartsMark, user_class: str) -> None:
+        t, due, started = int(mark.t), mark.due.get(user_class, 0), mark.starts.get(user_class, 0)
+        waits = mark.waits.get(user_class, {})
         self.due += due
         self.started += started
         histogram.add(self.waits, waits)
@@ -53,7 +53,7 @@ class Stream:
 
     @property
     def what(self) -> str:
-        return f"{self.phase}, {self.kind or NOBODY}"
+        return f"{self.phase}, {self.user_class or NOBODY}"
 
     def late(self, wait_limit_s: float) -> int:
         """Arrivals that waited for longer than that, or never found a free user."""
@@ -117,7 +117,8 @@ class EnoughUsers(Guard):
             return self.finding(Outcome.PASS, told, share, evidence=evidence)
         crowded = [each for each in streams if shares[each.what] > self.limit]
         of_classes = [
-            [each for each in crowded if each.kind == kind] for kind in sorted({each.kind for each in crowded})
+            [each for each in crowded if each.user_class == user_class]
+            for user_class in sorted({each.user_class for each in crowded})
         ]
         reason = "; ".join(_in_words(of_class, self.wait_s) for of_class in of_classes)
         return self.finding(Outcome.INCONCLUSIVE, f"{reason}{_option(recording)}", share, evidence=evidence)
@@ -143,21 +144,21 @@ def _option(recording: Recording) -> str:
 
 def _streams(recording: Recording) -> Iterator[Stream]:
     marks = [mark for mark in recording.starts if mark.stream == ARRIVALS]
-    kinds = sorted({kind for mark in marks for kind in mark.due})
-    held = {kind: _held(marks, kind) for kind in kinds}
+    user_classes = sorted({user_class for mark in marks for user_class in mark.due})
+    held = {user_class: _held(marks, user_class) for user_class in user_classes}
     for phase in recording.header.phases:
         inside = [mark for mark in marks if phase.start_s <= mark.t < phase.end_s]
-        for kind in kinds:
-            stream = Stream(phase.name, kind, held[kind])
+        for user_class in user_classes:
+            stream = Stream(phase.name, user_class, held[user_class])
             for mark in inside:
-                stream.add(mark, kind)
+                stream.add(mark, user_class)
             yield stream
 
 
-def _held(marks: Iterable[StartsMark], kind: str) -> dict[int, tuple[int, float]]:
+def _held(marks: Iterable[StartsMark], user_class: str) -> dict[int, tuple[int, float]]:
     added: dict[int, tuple[int, float]] = {}
     for mark in marks:
-        (freed, busy_s), (before, before_s) = mark.busy.get(kind, (0, 0.0)), added.get(int(mark.t), (0, 0.0))
+        (freed, busy_s), (before, before_s) = mark.busy.get(user_class, (0, 0.0)), added.get(int(mark.t), (0, 0.0))
         added[int(mark.t)] = freed + before, busy_s + before_s
     return added
 

@@ -12,6 +12,7 @@ from harness.criteria.guards._delivery import silences
 from harness.findings import CLIENTS, Finding, Outcome
 from harness.plugins import parameter
 from harness.recording import Recording
+from harness.recording_marks import FINISHED, LATE, LOST
 from harness.recording_values import Scalar
 
 
@@ -88,11 +89,11 @@ def _attendance(recording: Recording) -> Iterator[str]:
             f" ({mark.detail})" if mark.detail else ""
         )
     for node, seen in events.items():
-        if "lost" in seen:
-            yield seen["lost"]
-        elif "finished" not in seen and recording.end is not None:
+        if LOST in seen:
+            yield seen[LOST]
+        elif FINISHED not in seen and recording.end is not None:
             yield f"{node} sent no final report"
-        if "late" in seen:
-            yield seen["late"]
+        if LATE in seen:
+            yield seen[LATE]
     if len(nodes) < recording.header.nodes:
         yield f"{recording.header.nodes} load processes were planned, {len(nodes)} took part"

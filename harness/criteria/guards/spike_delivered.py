@@ -69,10 +69,10 @@ class SpikeDelivered(Guard):
 
 def _remedy(recording: Recording, phase: Phase, worst: Delivery) -> str:
     """More users send no more, where most of what is missing had one that sent nothing."""
-    kind = worst.user_class
-    idle = silent.silent(recording, silent.all_load(recording) if kind else phase)
-    if kind:
-        idle = Counter({kind: idle[kind]})
+    user_class = worst.user_class
+    idle = silent.silent(recording, silent.all_load(recording) if user_class else phase)
+    if user_class:
+        idle = Counter({user_class: idle[user_class]})
     if idle.total() and 2 * idle.total() >= worst.planned - worst.delivered:
         return silent.in_words(idle)
     return "give the load generator more users, load processes or time"

@@ -39,7 +39,7 @@ class UserMix(Guard):
             return self.finding(Outcome.PASS, "each class has a level of its own; spike_delivered looks at each")
         mixes = {phase.name: _mix(recording, phase) for phase in recording.header.phases}
         mixes = {name: mix for name, mix in mixes.items() if mix.total()}
-        if len({kind for mix in mixes.values() for kind in mix}) < 2:
+        if len({user_class for mix in mixes.values() for user_class in mix}) < 2:
             return self.finding(Outcome.PASS, "one class of users, or users that Locust deals out by itself")
         usual = mixes.pop(self.baseline, None)
         if not usual or not mixes:
@@ -48,7 +48,7 @@ class UserMix(Guard):
         distances = {name: _distance(mix, usual) for name, mix in mixes.items()}
         worst = max(distances, key=lambda name: distances[name])
         told = "; ".join(f"{name}: {_words(mix)}" for name, mix in {self.baseline: usual, **mixes}.items())
-        evidence = {f"{name}, {kind}": count for name, mix in mixes.items() for kind, count in mix.items()}
+        evidence = {f"{name}, {user_class}": count for name, mix in mixes.items() for user_class, count in mix.items()}
         if distances[worst] <= self.limit:
             return self.finding(Outcome.PASS, told, distances[worst], evidence=evidence)
         reason = f"the {worst} had another mix than the {self.baseline} ({told}); give each class more users"
@@ -64,12 +64,12 @@ def _mix(recording: Recording, phase: Phase) -> Counter[str]:
 
 
 def _distance(mix: Counter[str], usual: Counter[str]) -> float:
-    kinds = {*mix, *usual}
-    apart = sum(abs(mix[kind] / mix.total() - usual[kind] / usual.total()) for kind in kinds) / 2
-    whole_numbers = len(kinds) / 2 * (1 / mix.total() + 1 / usual.total())
+    names = {*mix, *usual}
+    apart = sum(abs(mix[name] / mix.total() - usual[name] / usual.total()) for name in names) / 2
+    whole_numbers = len(names) / 2 * (1 / mix.total() + 1 / usual.total())
     return max(0.0, apart - whole_numbers)
 
 
 def _words(mix: Mapping[str, int]) -> str:
     total = sum(mix.values())
-    return ", ".join(f"{kind} {percent(count / total)}" for kind, count in sorted(mix.items()))
+    return ", ".join(f"{user_class} {percent(count / total)}" for user_class, count in sorted(mix.items()))

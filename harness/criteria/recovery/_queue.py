@@ -41,6 +41,7 @@ Those of a queue whose changes add up, a random walk, have 0.5 to 0.8 in 30 valu
 FLAT_SHARE = 0.1
 """A queue stands still when even its fastest fall would take off no more than this of it while it was watched."""
 PAIR = " - "
+"""Between two counters, received and handled, whose difference is the length of the queue."""
 
 
 class Course(Enum):

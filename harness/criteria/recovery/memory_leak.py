@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from harness.criteria._criterion import Criterion
 from harness.criteria._outcome import megabytes, no_phase
 from harness.criteria.recovery._leak import Growth, LeakTest
-from harness.criteria.recovery._memory import Growth as Measured
-from harness.criteria.recovery._memory import growth
+from harness.criteria.recovery._memory import Measured, growth
 from harness.findings import TARGET, Finding, Outcome
 from harness.plugins import parameter
 from harness.recording import Recording

@@ -137,6 +137,14 @@ class Response:
         """Raises ValueError when the body is not JSON."""
         return json_module.loads(self.content, **arguments)
 
+    def json_object(self) -> dict[str, Any]:
+        """Empty where the body is not JSON, or no object."""
+        try:
+            document = self.json()
+        except Exception:  # not even text, or compressed wrongly
+            return {}
+        return document if isinstance(document, dict) else {}
+
     def raise_for_status(self) -> None:
         """Raises why the request failed, if it did."""
         if self.error is not None:

@@ -95,9 +95,8 @@ class BackupUser(LedgerUser):
             connection.close()
         done_s = time.monotonic()
         for key, copies, *values in rows:
-            there = (
-                int(copies) if all(value == VALUE for value in values) else 0
-            )  # another value is not what was written
+            # Another value is not what was written.
+            there = int(copies) if all(value == VALUE for value in values) else 0
             self.operation(READ, str(key), str(self.number), there, begun_s, done_s, f"restored {kind}")
         return {"bytes": len(rows)}
 

@@ -8,7 +8,6 @@ cache did, and ``"invalidated": false`` that its cache could not be told.
 
 from __future__ import annotations
 
-import json
 import random
 import time
 from dataclasses import dataclass
@@ -89,7 +88,7 @@ class ItemUser(Measured, PacedHttpUser):
         document = {"version": version, "value": VALUE}
         response = self.client.put(self._path(key), json=document, name=self._path("[key]"))
         done_s = time.monotonic()
-        relied_on = response.is_success and _document(response).get("invalidated") is not False
+        relied_on = response.is_success and response.json_object().get("invalidated") is not False
         self.operation(WRITE, key, self.session, version, begun_s, done_s if relied_on else None, via)
         return relied_on
 
@@ -111,7 +110,7 @@ class ItemUser(Measured, PacedHttpUser):
         path, name = (self._path(item) + self.options.forget_path for item in (key, "[key]"))
         response = self.client.delete(path, name=name)
         done_s = time.monotonic()
-        forgotten = response.is_success and _document(response).get("invalidated") is not False
+        forgotten = response.is_success and response.json_object().get("invalidated") is not False
         self.operation(INVALIDATE, key, self.session, None, begun_s, done_s if forgotten else None, via)
         return forgotten
 
@@ -123,16 +122,8 @@ def _found(response: Response) -> Found:
     version: Any = None
     answered = response.status_code == 404
     if response.is_success:
-        version = _document(response).get("version")
+        version = response.json_object().get("version")
         answered = isinstance(version, int) and not isinstance(version, bool)
     headers = response.headers
     cache, source = (headers.get(name, "").strip().lower() for name in ("x-cache", "x-read-from"))
     return Found(answered, version if answered else None, cache, source)
-
-
-def _document(response: Response) -> dict[str, Any]:
-    try:
-        document = json.loads(response.content)
-    except Exception:  # not JSON, not even text, or compressed wrongly: an answer without a version
-        return {}
-    return document if isinstance(document, dict) else {}

@@ -12,7 +12,6 @@ node that answered, and ``X-Read-From`` what it is: ``primary``, ``replica``; a 
 
 from __future__ import annotations
 
-import json
 import random
 import time
 from collections import deque
@@ -23,7 +22,6 @@ from weakref import WeakKeyDictionary
 import gevent
 
 from harness.load.http import PacedHttpUser
-from harness.load.http.response import Response
 from harness.load.node import Node
 from harness.load.users.measured import Measured
 from harness.plugins import parameter
@@ -170,7 +168,7 @@ class LedgerUser(Measured, PacedHttpUser):
             done_s = time.monotonic()
             is_good = response.status_code == 404
             if response.is_success:
-                document = _document(response)
+                document = response.json_object()
                 is_good = self._is_of(row, document)
                 if not is_good:
                     response.failure("no such row in the answer")  # an error page may come with status 200
@@ -193,12 +191,3 @@ class LedgerUser(Measured, PacedHttpUser):
         if isinstance(copies, int) and not isinstance(copies, bool):
             return copies, True
         return 1, False
-
-
-def _document(response: Response) -> dict[str, Any]:
-    """Empty where it is no JSON, or no object."""
-    try:
-        document = json.loads(response.content)
-    except Exception:  # not even text, or compressed wrongly
-        return {}
-    return document if isinstance(document, dict) else {}

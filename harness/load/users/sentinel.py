@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from locust.env import Environment
 
 VALKEY, AUDIT = "valkey", "valkey audit"
-RETRY_S = 0.25
 """The ways of the load's operations, and of the look for the keys in the end."""
+RETRY_S = 0.25
 ASK_S, AUDIT_RETRY_S = 1.0, 0.5
 
 

@@ -95,9 +95,8 @@ class Connection:
         except BaseException as error:
             self._socket = pending.tcp.socket  # the latest, whatever became of it
             self.abort()
-            cannot_be_sent = isinstance(error, ValueError) and not isinstance(
-                error, OSError
-            )  # ssl has one that is both
+            # ssl has an error that is both.
+            cannot_be_sent = isinstance(error, ValueError) and not isinstance(error, OSError)
             if isinstance(error, Exception) and not cannot_be_sent:
                 raise ConnectionFailedError(_cause(error), str(error)[:200]) from None
             raise

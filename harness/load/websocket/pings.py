@@ -37,9 +37,8 @@ class Pings:
         name = self._user.name
         pong, sent_s = connection.pong, self._sent_s
         if sent_s is not None and pong is not None and pong.data == self._payload and pong.arrived_s >= sent_s:
-            if (
-                not sent_s < connection.reading_since_s <= pong.arrived_s
-            ):  # else it has lain there, nobody knows how long
+            # One that was not read at once has lain there, nobody knows how long.
+            if not sent_s < connection.reading_since_s <= pong.arrived_s:
                 self._user.observe("ping", name, sent_s, pong.arrived_s)
             self._sent_s = sent_s = None
         if sent_s is not None:

@@ -20,7 +20,6 @@ LABEL, FIGURE = 9, 26
 MOST_ROWS = 3
 """Of alerts, and of faults."""
 MEGABYTE = 1e6
-"""Probe and figure."""
 
 
 def lines(plan: ShownPlan, live: LiveState, t: float | None, width: int, marks: Marks) -> list[Text]:

@@ -21,7 +21,7 @@ WITHIN, BEYOND, OPEN = "within", "beyond", "open"
 
 
 @dataclass(frozen=True)
-class Expectation:
+class CriterionSoFar:
     """One criterion of the run."""
 
     criterion: str
@@ -35,12 +35,12 @@ class Expectation:
     """``within`` or ``beyond`` its limit so far, or ``open``."""
 
 
-def expectations(
+def criteria_so_far(
     criteria: Sequence[CriterionSpec],
     phases: Sequence[PhaseTally],
     conditions: Sequence[Condition],
     recovery: RecoveryState | None,
-) -> Iterator[Expectation]:
+) -> Iterator[CriterionSoFar]:
     """One for each criterion, in their order; ``criteria`` name all their parameters."""
     by_name = {tally.phase.name: tally for tally in phases}
     for spec in criteria:
@@ -53,7 +53,7 @@ def expectations(
         match spec.criterion:
             case "error_ratio":
                 ratio = tally.failed / tally.intended if tally is not None and tally.intended else None
-                yield _expectation(spec, f"error ratio{about}", ratio, float(given["limit"]), "ratio")
+                yield _so_far(spec, f"error ratio{about}", ratio, float(given["limit"]), "ratio")
             case "latency_quantile":
                 q = float(given["quantile"])
                 us = None
@@ -62,31 +62,29 @@ def expectations(
                 elif tally is not None:
                     us = histogram.quantile_us(tally.latency, q, tally.failed)
                 limit_s = float(given["limit_s"])
-                yield _expectation(spec, f"p{q * 100:g} latency{about}", None if us is None else us / 1e6, limit_s, "s")
+                yield _so_far(spec, f"p{q * 100:g} latency{about}", None if us is None else us / 1e6, limit_s, "s")
             case "recovery_time":
                 limit_s = float(given["limit_s"])
                 title = f"recovery after the spike{of_requests}"
                 if recovery is None or of_requests:  # the clock is that of all requests
-                    yield Expectation(spec.criterion, title, None, limit_s, "s", OPEN)
+                    yield CriterionSoFar(spec.criterion, title, None, limit_s, "s", OPEN)
                 else:
                     took_s = recovery.normal_after_s
                     figure_s = recovery.since_spike_s if took_s is None else took_s
                     is_open = took_s is None and figure_s <= limit_s
                     state = OPEN if is_open else WITHIN if figure_s <= limit_s else BEYOND
-                    yield Expectation(spec.criterion, title, figure_s, limit_s, "s", state)
+                    yield CriterionSoFar(spec.criterion, title, figure_s, limit_s, "s", state)
             case "memory_growth":
                 seen = next((each for each in conditions if each.alert == "memory growth"), None)
                 limit_bytes = float(given["limit_bytes"])
-                yield _expectation(
-                    spec, "memory growth of the target", seen.figure if seen else None, limit_bytes, "bytes"
-                )
+                yield _so_far(spec, "memory growth of the target", seen.figure if seen else None, limit_bytes, "bytes")
             case other:
                 title = str(given.get("name") or other).replace("_", " ")
-                yield Expectation(other, title, None, None, "", OPEN)
+                yield CriterionSoFar(other, title, None, None, "", OPEN)
 
 
-def _expectation(spec: CriterionSpec, title: str, figure: float | None, limit: float, unit: str) -> Expectation:
+def _so_far(spec: CriterionSpec, title: str, figure: float | None, limit: float, unit: str) -> CriterionSoFar:
     if figure is None:
-        return Expectation(spec.criterion, title, None, limit, unit, OPEN)
+        return CriterionSoFar(spec.criterion, title, None, limit, unit, OPEN)
     state = WITHIN if figure <= limit else BEYOND
-    return Expectation(spec.criterion, title, None if math.isinf(figure) else figure, limit, unit, state)
+    return CriterionSoFar(spec.criterion, title, None if math.isinf(figure) else figure, limit, unit, state)
