@@ -42,7 +42,7 @@ class Caller(Paced, Measured):
     @task
     def ask(self):
         with gevent.Timeout(self.options.timeout_s, False), self.measure("GET", self.options.path) as measured:
-            answer = self.client.get(self.options.path)
+            answer = measured.response = self.client.get(self.options.path)
             measured.length_bytes = len(answer.content)
             if answer.http_version != "HTTP/2":
                 raise WrongAnswerError(f"spoke {answer.http_version}")

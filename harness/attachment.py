@@ -38,6 +38,7 @@ from harness.errors import ConfigurationError, nearest
 from harness.faults import PlannedFault
 from harness.findings import EXIT_USAGE
 from harness.load.stock_clients import count_all_requests, use_run_tls
+from harness.load.user_stop import bound_on_stop
 from harness.plugins import parameters_of, undeclared
 from harness.probes import Probe, ProbeData
 from harness.run import locust_output
@@ -182,6 +183,7 @@ class Attachment:
 
     def register(self) -> None:
         count_all_requests()
+        bound_on_stop()
         use_run_tls()
         self._exits = ExitsAtOnce()
         # At import, not in ``init``: listeners of ``quitting`` run in reverse order, and ours has to come last.

@@ -98,6 +98,10 @@ class Slice:
     sizes: Sizes | None = None
     """How long the bodies of good answers were whose content nobody has checked, in the buckets of
     :mod:`harness.analysis.answer_sizes`; None: not told, as in recordings that did not keep it yet."""
+    media_type: str = ""
+    """Of good answers whose content nobody has checked, e.g. ``application/json``; empty: they name none, or it is not
+    told, as in recordings that did not keep it yet.
+    """
 
 
 fields_of_slice: Callable[[Slice], tuple[Any, ...]] = attrgetter(*Slice.__slots__)

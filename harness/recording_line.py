@@ -93,6 +93,7 @@ class _SliceRow(msgspec.Struct, array_like=True):
     wind_down: bool = False
     user_class: str = ""
     sizes: list[Count] | None = None
+    media_type: str = ""
 
 
 class _SliceRows(msgspec.Struct):
@@ -149,6 +150,7 @@ def _row(piece: Slice) -> list[object]:
         (piece.wind_down, False),
         (piece.user_class, ""),
         (None if piece.sizes is None else Packed.of(piece.sizes).steps(), None),
+        (piece.media_type, ""),
     ]
     while rest and rest[-1][0] == rest[-1][1]:
         rest.pop()
@@ -262,6 +264,7 @@ def _slices_decoder() -> Callable[[str | bytes], Slices]:
                         row.wind_down,
                         row.user_class,
                         None if row.sizes is None else _histogram(row.sizes, HIGHEST_SIZE_BUCKET),
+                        row.media_type,
                     )
                 )
                 for row in rows_of(text)

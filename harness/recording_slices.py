@@ -82,8 +82,8 @@ class Packed(Mapping[int, int]):
 
 
 class _Sum:
-    """Of one second, name, outcome, status and class of users. Histograms are only put one behind the other until they
-    are packed.
+    """Of one second, name, outcome, status, media type and class of users. Histograms are only put one behind the other
+    until they are packed.
     """
 
     __slots__ = ("bytes", "count", "is_packed", "latency", "node", "service", "sizes", "starts")
@@ -132,7 +132,7 @@ class SliceSums:
         """``by_numpy``: quicker for many, but no process that makes load loads numpy."""
         self._by_numpy = by_numpy
         self._apart = frozenset(int(gate.t // 1) for gate in header.gates)
-        self._sums: dict[tuple[int, str, str, str, int, bool, bool, str], _Sum] = {}
+        self._sums: dict[tuple[int, str, str, str, int, bool, bool, str, str], _Sum] = {}
         self._words: dict[str, str] = {}
         """Each name and outcome once: a recording has few, in millions of lines."""
         self._open: dict[int, list[_Sum]] = {}
@@ -140,7 +140,7 @@ class SliceSums:
 
     def add(self, piece: Slice) -> None:
         node = piece.node if piece.t in self._apart else ""
-        which = (piece.status, piece.warm_up, piece.wind_down, piece.user_class)
+        which = (piece.status, piece.warm_up, piece.wind_down, piece.user_class, piece.media_type)
         key = (piece.t, node, piece.name, piece.outcome, *which)
         known = self._sums.get(key)
         if known is not None:
@@ -168,7 +168,7 @@ class SliceSums:
             self._pack(second)
         sums, self._sums, self._open = self._sums, {}, {}
         for key in list(sums):
-            t, _, name, outcome, status, warm_up, wind_down, user_class = key
+            t, _, name, outcome, status, warm_up, wind_down, user_class, media_type = key
             each = sums.pop(key)
             each.pack()
             service, sizes = (None if of is None else Packed(of) for of in (each.service, each.sizes))
@@ -187,6 +187,7 @@ class SliceSums:
                 wind_down,
                 user_class,
                 sizes,
+                media_type,
             )
 
 

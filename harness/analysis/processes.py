@@ -41,6 +41,8 @@ class ProcessSeries:
     pid: FloatArray
     """NaN where it was not sampled; so of those below."""
     create_time_s: FloatArray
+    executions: FloatArray
+    """Programs that the process has executed since it was first read."""
     oom_kills: FloatArray
     """In its cgroup, counted since that began."""
     failed_s: FloatArray
@@ -135,7 +137,7 @@ def _series(
     ends = sorted(stopped, key=lambda sample: sample.t)
     columns = {
         key: np.array([sample.values.get(key, math.nan) for sample in samples], dtype=np.float64)
-        for key in (memory_key(probe), "pid", "create_time_s", "oom_kills", "restarts")
+        for key in (memory_key(probe), "pid", "create_time_s", "executions", "oom_kills", "restarts")
     }
     limits = [sample.values[LIMIT] for sample in samples if LIMIT in sample.values]
     return ProcessSeries(
@@ -144,6 +146,7 @@ def _series(
         rss_bytes=columns[memory_key(probe)],
         pid=columns["pid"],
         create_time_s=columns["create_time_s"],
+        executions=columns["executions"],
         oom_kills=columns["oom_kills"],
         failed_s=np.array(sorted(failed_s), dtype=np.float64),
         stopped_s=np.array([sample.t for sample in ends], dtype=np.float64),

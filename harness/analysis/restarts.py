@@ -1,6 +1,7 @@
 """Which of the target's processes and containers were restarted, ended, or could not be read any more.
 
-One process under a name is told from the next by pid and create time. Recordings from before these were sampled show a
+One process under a name is told from the next by pid and create time, and one that executes its program anew by that.
+Recordings from before these were sampled show a
 restart only as memory that falls at once to about where it began, which a collector may do as well: such a restart is
 *possible*, not certain.
 """
@@ -133,7 +134,8 @@ def _under_one_name(one: ProcessSeries, sampled_s: FloatArray, faults: Iterable[
     level_bytes = float(np.median(first_bytes)) if len(first_bytes) else math.nan
     fell = one.rss_bytes[1:] < (1 - DROP_SHARE) * one.rss_bytes[:-1]
     created_anew = np.abs(np.diff(one.create_time_s)) > SAME_CREATION_S
-    for i in map(int, np.flatnonzero(fell | created_anew | (np.abs(np.diff(one.pid)) > 0))):
+    executed = np.diff(one.executions) > 0
+    for i in map(int, np.flatnonzero(fell | created_anew | executed | (np.abs(np.diff(one.pid)) > 0))):
         how, is_certain = _change(one, i, level_bytes)
         if not how:
             continue
@@ -154,7 +156,9 @@ def _change(one: ProcessSeries, i: int, level_bytes: float) -> tuple[str, bool]:
         if pid != then:
             return f"pid {pid:.0f}, then {then:.0f}", True
         later_s = abs(one.create_time_s[i + 1] - one.create_time_s[i])
-        return (f"pid {pid:.0f} was created anew", True) if later_s > SAME_CREATION_S else ("", True)
+        if later_s > SAME_CREATION_S:
+            return f"pid {pid:.0f} was created anew", True
+        return (f"pid {pid:.0f} executed a program anew" if one.executions[i + 1] > one.executions[i] else ""), True
     if one.is_container and np.isfinite(one.create_time_s[i]) and np.isfinite(one.create_time_s[i + 1]):
         count, then_count = one.restarts[i], one.restarts[i + 1]
         counted = f", restarts {count:.0f}, then {then_count:.0f}" if abs(then_count - count) > 0 else ""

@@ -11,6 +11,8 @@ from harness.recording_values import Sparse
 
 FEWEST_BEFORE = 60
 """Good answers of the baseline: fewer say little of how much the lengths vary by themselves."""
+WITHOUT_BODY = (204, 304)
+"""Statuses whose answers have none, however good they are (RFC 9110, 15.3.5 and 15.4.5)."""
 DOUBTED = "not shown to be good"
 """The outcome that they have, where it is asked what they would change."""
 

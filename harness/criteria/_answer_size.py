@@ -17,8 +17,8 @@ from harness.analysis.answer_sizes import middle_bytes
 from harness.analysis.intervals import clopper_pearson
 from harness.analysis.names import names_with_class
 from harness.analysis.once import once
-from harness.criteria._answer_pieces import FEWEST_BEFORE, Compared, with_failures, within
-from harness.criteria._answer_status import other_statuses
+from harness.criteria._answer_kind import other_media_types, other_statuses
+from harness.criteria._answer_pieces import FEWEST_BEFORE, WITHOUT_BODY, Compared, with_failures, within
 from harness.criteria._criterion import Criterion
 from harness.findings import Finding, Outcome
 from harness.recording import Recording, Slice
@@ -29,8 +29,6 @@ FEWEST = 20
 """Good answers of a group of seconds, where a recording has only the sum of their lengths."""
 NEARLY_NONE = 0.01
 """Of the answers of the baseline, those that are shorter than what is taken for the shortest."""
-WITHOUT_BODY = (204, 304)
-"""Statuses whose answers have none, however good they are (RFC 9110, 15.3.5 and 15.4.5)."""
 LESS_BYTES = 100.0
 """By as little as that no page is told from another."""
 SHORTER_RATIO = 0.5
@@ -94,13 +92,13 @@ def _unless_shorter(
     found: Finding, recording: Recording, compared: Compared, judge: Callable[[Recording], Finding]
 ) -> Finding:
     """The finding of ``judge`` on the recording, where it holds though the far shorter answers had failed, and then
-    those of another status as well. Otherwise nothing has passed, and there is no figure, which others would be
-    compared with, or a limit be found by: it stands in the evidence.
+    those of another status, and of another media type, as well. Otherwise nothing has passed, and there is no figure,
+    which others would be compared with, or a limit be found by: it stands in the evidence.
     """
     if found.outcome is Outcome.FAIL or (found.outcome is Outcome.INCONCLUSIVE and found.figure is None):
         return found
     doubted = recording
-    for doubts in (shorter_answers, other_statuses):
+    for doubts in (shorter_answers, other_statuses, other_media_types):
         doubt = doubts(doubted, compared)
         if doubt is None:
             continue

@@ -18,6 +18,7 @@ from locust import User
 
 from harness.analysis.answer_sizes import size_index
 from harness.analysis.histogram import add, bucket_index
+from harness.load.media_types import media_type_of
 from harness.load.outcomes import ExpectedStatuses, outcome_of
 from harness.load.pacing import Start
 from harness.load.traces import Trace, Traces
@@ -25,20 +26,21 @@ from harness.recording import Slice
 from harness.recording_values import ITERATION, OK, OTHER_NAMES
 
 MAX_SERIES = 500
-"""Different methods, names, outcomes and statuses that are kept apart; a run that names each URL apart would fill the
-memory. Those that are ok and the others have so many each, so that names without end cannot hide one that fails."""
+"""Different methods, names, outcomes, statuses and media types that are kept apart; a run that names each URL apart
+would fill the memory. Those that are ok and the others have so many each, so that names without end cannot hide one
+that fails."""
 
 
 ROUNDING_S = 0.002
 """Clients that are not ours tell how long a request took, some of them in whole milliseconds."""
 
 WARM_UP, WIND_DOWN, LOAD = "warm-up", "wind-down", "load"
-Key = tuple[str, str, str, int, str, str]
-"""Method, name, outcome, status, whether it is load, and the class of its user."""
+Key = tuple[str, str, str, int, str, str, str]
+"""Method, name, outcome, status, whether it is load, class of its user, and media type of an answer nobody checked."""
 
 
 class Cell:
-    """Counts of one second, name, outcome and status."""
+    """Counts of one second, name, outcome, status and media type."""
 
     __slots__ = ("bytes", "count", "latency", "service", "sizes", "starts")
 
@@ -144,7 +146,8 @@ class Recorder:
                 start.failed = True
         elif history := getattr(response, "history", None):
             status = _redirected(history) or status
-        key = (request_type, name, outcome, status, kind, self.class_of(getcurrent()) if self.by_class else "")
+        media = media_type_of(response) if status and outcome is OK and unchecked_bytes is not None else ""
+        key = (request_type, name, outcome, status, kind, self.class_of(getcurrent()) if self.by_class else "", media)
         of_second = self._cells.get(second)
         cell = None if of_second is None else of_second.get(key)
         if cell is None:
@@ -247,7 +250,7 @@ class Recorder:
         whose it is; None: of the calling greenlet.
         """
         of = self.class_of(getcurrent()) if user_class is None else user_class
-        cell = self._cell(t, ("", name or ITERATION, outcome, 0, LOAD, of))
+        cell = self._cell(t, ("", name or ITERATION, outcome, 0, LOAD, of, ""))
         cell.count += count
         cell.starts += begins * count
 
@@ -282,9 +285,10 @@ class Recorder:
                 wind_down=kind == WIND_DOWN,
                 user_class=user_class,
                 sizes=cell.sizes if outcome == OK else None,
+                media_type=media,
             )
             for t, of_second in sorted(cells.items())
-            for (method, name, outcome, status, kind, user_class), cell in of_second.items()
+            for (method, name, outcome, status, kind, user_class, media), cell in of_second.items()
         ]
 
     def _cell(self, second: int, key: Key) -> Cell:

@@ -167,6 +167,9 @@ def _handle_error(original: Callable[..., Any]) -> Callable[..., Any]:
 def _exit(original: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(original)
     def leave(answer: Any, kind: Any, error: Any, trace: Any) -> Any:
+        # FastHttpUser's event has another object than the block had, which would not know what was called in it.
+        if (told := answer.request_meta.get("response")) is not answer and told is not None:
+            told._manual_result = answer._manual_result
         handled = original(answer, kind, error, trace)
         if error is None or isinstance(error, ResponseError | GreenletExit) or answer._manual_result is not None:
             return handled

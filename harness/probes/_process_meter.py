@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import psutil
 
 from harness.clients.cgroups import ControlGroup
 from harness.clients.process_search import descendants, is_alive
 from harness.probes import Reading
+
+YOUNG_S = 1.0
+"""A child runs its parent's program until it executes its own."""
+_START_OF_STACK = 28
+"""Number of the field of ``/proc/PID/stat`` with the address at which the stack begins: another for each program that
+a process executes, as the system draws it (proc_pid_stat(5)).
+"""
 
 
 class ProcessMeter:
@@ -26,6 +34,8 @@ class ProcessMeter:
         self._cpu_s = 0.0
         self._read_s: float | None = None
         self._uss_read_s: float | None = None
+        self._stack = 0
+        self._executions = 0
 
     @property
     def pid(self) -> int:
@@ -59,7 +69,7 @@ class ProcessMeter:
                 values["threads"] = self._process.num_threads()
                 values |= _where_permitted("open_fds", self._process.num_fds)
             # Who it is: after a restart under the same name the figures are those of another process.
-            values |= {"pid": self.pid, "create_time_s": self._created_s}
+            values |= {"pid": self.pid, "create_time_s": self._created_s, **self._began_anew()}
             values |= self._memory_bounds()
             values |= self._uss(uss_interval_s)
         except psutil.NoSuchProcess:
@@ -77,6 +87,15 @@ class ProcessMeter:
         if before_s is None or now_s <= before_s:
             return {}
         return {"cpu_ratio": (self._cpu_s - cpu_before_s) / (now_s - before_s)}
+
+    def _began_anew(self) -> dict[str, float]:
+        """How often it has executed a program since it was first read: a restart that changes no pid."""
+        stack = _start_of_stack(self.pid)
+        if not stack or time.time() - self._created_s < YOUNG_S:
+            return {}
+        self._executions += self._stack not in (0, stack)
+        self._stack = stack
+        return {"executions": self._executions}
 
     def _memory_bounds(self) -> dict[str, float]:
         """What it may have is read once."""
@@ -100,6 +119,15 @@ class ProcessMeter:
         if self._process.is_running():
             return f"process {self.pid} has ended and waits for its parent to notice"
         return f"process {self.pid} is gone, and its pid is another process now"
+
+
+def _start_of_stack(pid: int) -> int:
+    """0 where it is not told: to another user, and by other systems than Linux."""
+    try:
+        # The name of the program, in brackets, may have blanks in it; the field after it is the third.
+        return int(Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[_START_OF_STACK - 3])
+    except (OSError, ValueError, IndexError):
+        return 0
 
 
 def _where_permitted(name: str, read: Callable[[], float]) -> dict[str, float]:

@@ -42,7 +42,8 @@ class Process(Probe):
     Values: ``rss_bytes``; ``uss_bytes`` about every ``uss_interval_s`` (0: never), because it makes the
     system walk the whole memory map; ``cpu_ratio``, 1.0 = one core, the mean since the sample before and
     absent in the first; ``threads``; ``open_fds``; ``pid`` and ``create_time_s`` (Unix time), by which a restart is
-    seen; ``memory_limit_bytes``, the least of the machine's memory and of what its cgroups may have;
+    seen, and ``executions``, how often it has executed a program since it was first read (Linux), by which one is that
+    keeps its pid; ``memory_limit_bytes``, the least of the machine's memory and of what its cgroups may have;
     ``oom_kills``, processes of its cgroup that were killed for want of memory. What the system does not permit, or
     does not have, is left out.
     """

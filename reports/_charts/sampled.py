@@ -22,6 +22,7 @@ OF_PROCESSES = frozenset(
         "open_fds",
         "pid",
         "create_time_s",
+        "executions",
         LIMIT,
         "oom_kills",
     }

@@ -31,7 +31,7 @@ async def _serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
                 writer.close()
                 return
             elif what != "silent":
-                peer.send_headers(event.stream_id, [(":status", "200")])
+                peer.send_headers(event.stream_id, [(":status", "200"), ("content-type", "text/plain; charset=utf-8")])
                 peer.send_data(event.stream_id, what.encode(), end_stream=True)
         writer.write(peer.data_to_send())
 

@@ -19,6 +19,7 @@ from grpc.experimental import gevent as grpc_gevent
 from locust.env import Environment
 
 from harness.load.outcomes import outcome_of
+from harness.load.recorder import Recorder
 from harness.load.users.measured import Measured
 from tests.http.scripted import READ, scripted
 from tests.run.services import served
@@ -70,6 +71,17 @@ def test_what_ends_a_stream_is_told_by_its_name(peer: str, path: str, outcome: s
     with client(peer) as http, gevent.Timeout(within_s, False), caller.measure("GET", path):
         http.get(path)
     assert caller.outcomes == [outcome]
+
+
+def test_an_answer_that_is_given_has_its_status_and_media_type_recorded(peer: str) -> None:
+    caller = Caller()
+    recorder = Recorder()
+    caller.environment.events.request.add_listener(recorder.on_request)
+    with client(peer) as http, caller.measure("GET", "/well") as measured:
+        measured.response = http.get("/well")
+    recorder.begin(0.0)
+    (piece,) = recorder.drain("n")
+    assert (piece.outcome, piece.status, piece.media_type) == ("ok", 200, "text/plain")
 
 
 def test_what_is_no_http2_and_what_is_not_there(peer: str) -> None:

@@ -25,6 +25,7 @@ from harness.load.node import Node, set_node
 from harness.load.outcomes import outcome_of
 from harness.load.pacing import Start
 from harness.load.recorder import MAX_SERIES, Recorder
+from harness.load.stock_clients import count_all_requests
 from harness.load.users.measured import WrongAnswerError
 from harness.recording import Slice
 from harness.recording_values import OK, OTHER_NAMES, UNFINISHED
@@ -273,6 +274,45 @@ def test_a_good_answer_to_which_redirects_have_led_has_the_status_of_the_first(
     node.recorder.begin(0.0)
     (piece,) = node.recorder.drain("n")
     assert (piece.name, piece.status, piece.outcome) == ("GET /a", status, outcome)
+
+
+@pytest.mark.parametrize("kind", [HttpUser, FastHttpUser, LeanHttpUser])
+@pytest.mark.parametrize(
+    ("field", "called", "told"),
+    [
+        (b"content-TYPE: Text/HTML; charset=utf-8", None, "text/html"),
+        (b"Content-Type:application/json", None, "application/json"),
+        (b"Content-Type: <b>", None, ""),
+        (b"X-Other: text/html", None, ""),
+        (b"Content-Type: text/html", "success", ""),
+        (b"Content-Type: text/html", "failure", ""),
+    ],
+)
+def test_of_good_answers_that_nobody_has_checked_the_media_type_is_kept(
+    kind: type[User], field: bytes, called: str | None, told: str
+) -> None:
+    count_all_requests()
+    with scripted([READ, b"HTTP/1.1 200 -\r\nContent-Length: 2\r\n" + field + b"\r\n\r\nok"]) as server:
+        environment, node = Environment(), Node("r", Clock(exact=True))
+        set_node(environment, node)
+        environment.events.request.add_listener(node.recorder.on_request)
+        user = type("Once", (kind,), {"host": server.url})(environment)
+        with user.client.get("/a", catch_response=True) as response:
+            if called is not None:
+                getattr(response, called)(*["no"][: called == "failure"])
+    node.recorder.begin(0.0)
+    (piece,) = node.recorder.drain("n")
+    assert (piece.status, piece.media_type) == (200, told)
+    assert (piece.outcome == OK) is (called != "failure")
+    assert bool(piece.sizes) is (called is None)
+
+
+@pytest.mark.parametrize("headers", [None, "text/html", {"content-type": 5}, {"content-type": []}])
+def test_what_a_client_calls_headers_and_is_none_tells_nothing(headers: object) -> None:
+    recorder, response = begun(), Answered(200)
+    response.headers = headers  # type: ignore[attr-defined]
+    ended(recorder, ORIGIN_S + 1.5, 0.1, response=response)
+    assert [(piece.media_type, piece.count) for piece in recorder.drain("n")] == [("", 1)]
 
 
 def test_what_a_client_calls_history_and_is_none_tells_nothing() -> None:

@@ -15,7 +15,7 @@ import pytest
 from harness import probes
 from harness.clients.cgroups import ControlGroup
 from harness.findings import Outcome
-from harness.probes import Reading
+from harness.probes import Reading, _process_meter
 from harness.probes._process_meter import ProcessMeter
 from harness.recording import CriterionSpec, ProbeSample
 from harness.verdict import judge
@@ -159,6 +159,33 @@ def test_a_pid_that_never_was_is_said() -> None:
         pid = process.pid
     (reading,) = process_probe(pids=(pid,)).sample()
     assert reading == Reading(f"pid-{pid}", {}, f"there is no process {pid}")
+
+
+EXECUTES = """
+import os, sys
+print("begun", flush=True)
+sys.stdin.readline()
+os.execv(sys.executable, [sys.executable, "-c", "import sys; print('anew', flush=True); sys.stdin.readline()"])
+"""
+
+
+def test_a_process_that_executes_a_program_anew_keeps_its_pid_and_tells(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_process_meter, "YOUNG_S", 0.0)
+    with python(EXECUTES) as process:
+        said(process)
+        probe = process_probe(pids=(process.pid,), children=False, uss_interval_s=0)
+        before = [reading.values for _ in range(2) for reading in probe.sample()]
+        assert process.stdin is not None
+        process.stdin.write("\n")
+        process.stdin.flush()
+        said(process)
+        after = [reading.values for _ in range(2) for reading in probe.sample()]
+        monkeypatch.setattr(_process_meter, "YOUNG_S", 60.0)
+        assert all("executions" not in reading.values for reading in probe.sample())  # it may not have its own yet
+    assert [values["executions"] for values in (*before, *after)] == [0, 0, 1, 1]
+    assert {(values["pid"], values["create_time_s"]) for values in (*before, *after)} == {
+        (process.pid, before[0]["create_time_s"])
+    }
 
 
 def test_a_pid_that_is_another_process_now_is_not_taken_for_the_first() -> None:

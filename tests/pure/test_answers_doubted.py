@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import pytest
 
 from harness.criteria import _answer_pieces, _answer_size
-from harness.criteria._answer_status import other_statuses
+from harness.criteria._answer_kind import other_media_types, other_statuses
 from harness.findings import Finding, Outcome
 from harness.recording import Recording, Slice
 from harness.recording_header import Phase
@@ -114,6 +114,48 @@ def test_another_status_is_looked_for_under_every_name_that_is_judged() -> None:
         found = other_statuses(run, _answer_pieces.Compared(BEFORE, SINCE, 0.5, pattern))
         assert (found and found.name) == told, pattern
         assert found is None or (found.count, found.answers) == (50, 100)
+
+
+JSON, PAGE = "application/json", "text/html"
+
+
+@pytest.mark.parametrize(
+    ("before", "since", "told"),
+    [
+        # Answers with their status and media type, and whether somebody has checked the body.
+        ([(60, 200, JSON, False)], [(50, 200, JSON, False), (50, 200, PAGE, False)], PAGE),
+        ([(60, 200, JSON, False)], [(50, 200, JSON, False), (50, 200, "", False)], ""),
+        ([(59, 200, JSON, False)], [(50, 200, JSON, False), (50, 200, PAGE, False)], None),  # too few to know
+        ([(60, 200, JSON, False), (1, 200, PAGE, False)], [(50, 200, JSON, False), (50, 200, PAGE, False)], None),
+        ([(60, 200, JSON, False)], [(98, 200, JSON, False), (2, 200, PAGE, False)], None),  # as many by chance
+        (
+            [(60, 200, JSON, False)],
+            [(50, 200, JSON, False), (50, 204, "", False)],
+            None,
+        ),  # without a body there is none
+        ([(60, 200, JSON, False)], [(50, 200, JSON, False), (50, 200, "", True)], None),
+        ([(60, 200, "", True)], [(50, 200, "", True), (50, 200, JSON, False)], None),  # of those checked it is not told
+        ([(60, 200, "", False)], [(50, 200, "", False)], None),  # as of clients that do not tell
+    ],
+)
+def test_a_media_type_that_none_had_before_is_doubted(
+    before: list[tuple[int, int, str, bool]], since: list[tuple[int, int, str, bool]], told: str | None
+) -> None:
+    pieces = tuple(
+        Slice(t, "w", USUAL, OK, n, 0, {}, status=status, sizes={} if is_checked else {9: n}, media_type=media)
+        for t, answers in ((3, before), (30, since))
+        for n, status, media, is_checked in answers
+    )
+    run = dataclasses.replace(recordings.healthy(), slices=pieces)
+    compared = _answer_pieces.Compared(BEFORE, SINCE, 0.5)
+    found = other_media_types(run, compared)
+    assert (found and found.kind) == told
+    if found is not None:
+        assert (found.count, found.answers) == (50, 100)
+        assert (f"have media type {PAGE}" if told else "have no media type") in found.in_words(compared)
+        assert {piece.outcome for piece in found.recording.slices if piece.media_type == told} == {
+            _answer_pieces.DOUBTED
+        }
 
 
 @pytest.mark.parametrize("other", [((59, 2000), (9, 900)), ((60, 2000), (9, 2000)), ((60, 2000), (50, 900))])

@@ -64,6 +64,19 @@ def test_the_same_pid_created_later_is_another_process() -> None:
     assert "pid 7 was created anew" in finding.reason
 
 
+@pytest.mark.parametrize(("executed", "figure"), [((0, 1), 1), ((3, 3), 0), ((0, 2), 1)])
+def test_a_process_that_executes_its_program_anew_was_restarted(executed: tuple[int, int], figure: int) -> None:
+    """Its pid and create time stay."""
+    whole = run({"api": ()})
+    probes = tuple(
+        dataclasses.replace(s, values={**s.values, "executions": float(executed[s.t > 60])}) if s.values else s
+        for s in whole.probes
+    )
+    finding = found(dataclasses.replace(whole, probes=probes))
+    assert finding.figure == figure
+    assert ("pid 100 executed a program anew" in finding.reason) is (figure == 1)
+
+
 def test_a_process_that_could_not_be_read_for_a_while_was_not_restarted() -> None:
     recording = simulated({"api": flat(60, missing_s=10)}, starts={})
     assert found(recording).outcome is Outcome.PASS

@@ -11,6 +11,7 @@ from typing import Any
 
 from harness.load.http.errors import ContentEncodingError, HttpError, ProtocolError, TooLargeError
 from harness.load.http.settings import LIMITS
+from harness.load.media_types import media_type
 
 _CHARSET = re.compile(r"charset\s*=\s*\"?([^\s\";]+)", re.IGNORECASE)
 _GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS
@@ -91,6 +92,18 @@ class Response:
         if self._headers is None:
             self._headers = parse_header_fields(self._head)
         return self._headers
+
+    @property
+    def media_type(self) -> str:
+        """What its body is said to be, e.g. ``application/json``; empty where that is not said."""
+        # Asked of each answer, so not all fields are read for it, and the usual ways to write this one are tried first.
+        head = self._head
+        start = head.find(b"\nContent-Type:")
+        if start < 0:
+            start = head.find(b"\ncontent-type:")
+        if start < 0:
+            start = head.lower().find(b"\ncontent-type:")
+        return media_type(head[start + 14 :].partition(b"\r")[0]) if start >= 0 else ""
 
     @property
     def sets_cookies(self) -> bool:

@@ -87,6 +87,7 @@ class Measured(User):
         intended_s: float | None,
         error: BaseException | None,
         length_bytes: int,
+        response: object = None,
     ) -> None:
         self.environment.events.request.fire(
             request_type=kind,
@@ -94,7 +95,7 @@ class Measured(User):
             response_time=(done_s - sent_s) * 1000,
             response_length=length_bytes,
             unchecked_bytes=length_bytes,
-            response=None,
+            response=response,
             context=self.context(),
             exception=error,
             start_time=time.time() - (done_s - sent_s),
@@ -115,6 +116,10 @@ class Measurement:
         self.error: Exception | None = None
         self.length_bytes = 0
         """Of the answer, for the block to set."""
+        self.response: object = None
+        """The answer of a client of HTTP, for the block to set: with its ``status_code`` and ``headers`` it is recorded
+        and doubted as those of our own.
+        """
         self.sent_s = self.done_s = math.nan
         self._user, self._kind, self._name, self._intended_s = user, kind, name, intended_s
         self._spawned: Sent | None = None
@@ -145,4 +150,5 @@ class Measurement:
 
     def _end(self, error: BaseException | None) -> None:
         fire: Any = self._user._fire
-        fire(self._kind, self._name, self.sent_s, self.done_s, self._intended_s, error, self.length_bytes)
+        times_s = self.sent_s, self.done_s, self._intended_s
+        fire(self._kind, self._name, *times_s, error, self.length_bytes, self.response)
