@@ -41,9 +41,10 @@ def what_is_executed(session: pytest.Session, judged: frozenset[str]) -> Execute
     below = _digest([*map(Path, judged), *(ROOT / "tests").glob("*.py"), Path(__file__)])
     found: Executed = {}
     for path, items in by_file.items():
-        kept = directory / f"{path.stem}-{_digest([path])[:12]}-{below[:12]}.json"
+        name = ".".join(path.relative_to(ROOT / "tests").with_suffix("").parts)  # folders have files of one name
+        kept = directory / f"{name}-{_digest([path])[:12]}-{below[:12]}.json"
         if not kept.exists():
-            for old in directory.glob(f"{path.stem}-*.json"):
+            for old in directory.glob(f"{name}-*.json"):
                 old.unlink()
             in_a_fork(functools.partial(_trace, items, judged, kept), LONGEST_FILE_S)
         if kept.exists():
