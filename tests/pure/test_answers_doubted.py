@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from harness.criteria import _answer_pieces, _answer_size
+from harness.criteria import _answer_pieces, _answer_size, _answer_status
 from harness.criteria._answer_status import other_statuses
 from harness.findings import Finding, Outcome
 from harness.recording import Recording, Slice
@@ -148,3 +148,13 @@ def test_what_has_failed_is_taken_off_and_no_start_is_lost(
     piece = Slice(3, "w", USUAL, OK, 10, 2000, {100: 4, 200: 6}, starts=starts)
     parts = list(_answer_pieces.as_failed(piece, short))
     assert [(part.outcome, part.count, part.starts, part.latency) for part in parts] == told
+
+
+@pytest.mark.parametrize("status", [200, 202, 204, 226, 299, 301, 302, 303, 307, 308])
+def test_a_good_answer_is_told_by_its_status_or_by_that_of_its_redirect(status: int) -> None:
+    assert _answer_status._is_told(status)
+
+
+@pytest.mark.parametrize("status", [0, 101, 199, 300, 304, 305, 306, 309, 400, 404, 500])
+def test_another_status_is_good_only_where_somebody_has_said_so(status: int) -> None:
+    assert not _answer_status._is_told(status)

@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 
 from harness import criteria
+from harness.criteria.balancing._answers import unnamed
 from harness.findings import Finding, Outcome
 from harness.recording import CriterionSpec, Operation, Recording
 from harness.recording_marks import INJECTED, UNDONE, FaultMark
@@ -256,3 +257,12 @@ def test_what_would_settle_a_share_is_said_where_it_is_open(a: int, outcome: Out
     found = judged("even_share", shared(a=10 * a, b=10 * (100 - a)))
     assert found.outcome is outcome, found.reason
     assert found.reason.endswith("; more requests would settle it") is (outcome is INCONCLUSIVE)
+
+
+@pytest.mark.parametrize(
+    ("mute", "good", "is_doubted"), [(0, 0, False), (1, 100, False), (2, 199, True), (2, 200, False)]
+)
+def test_one_answer_of_a_hundred_need_not_say_who_gave_it(mute: int, good: int, is_doubted: bool) -> None:
+    given = [ask(n, n + 0.1, source="" if n < mute else "a1") for n in range(good)]
+    told = f"{mute} of {good} answers do not say who gave them, and may be anybody's"
+    assert unnamed([*given, *(ask(n, None, source="") for n in range(9))]) == (told if is_doubted else "")

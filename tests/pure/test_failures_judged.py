@@ -7,6 +7,7 @@ import math
 
 import pytest
 
+from harness.criteria import load
 from harness.criteria._seen import Seen
 from harness.criteria.guards.failures_judged import _fault_times
 from harness.findings import Finding, Outcome
@@ -262,3 +263,20 @@ def test_outcomes_that_are_looked_at_show(only: tuple[str, ...], but: tuple[str,
     seen = Seen(0, 1, "", frozenset(only), frozenset(but))
     assert {outcome for outcome in ("http 500", SHED) if seen.shows(outcome)} == shown
     assert seen.is_all is not bool(only or but)
+
+
+WHOLE = ("connections_kept", "error_budget", "message_delivery", "reconnect_time", "wrong_refusals")
+
+
+@pytest.mark.parametrize(
+    ("name", "from_s", "until_s"),
+    [
+        *((name, 0, math.inf) for name in WHOLE),
+        *((name, 30, 31) for name in ("error_ratio", "latency_quantile", "shed_ratio")),
+        ("recovery_time", 31, 91),
+        ("scaling_errors", 30, math.inf),
+    ],
+)
+def test_where_failures_show_by_default(name: str, from_s: float, until_s: float) -> None:
+    seen = load(criterion(name)).failures_seen(recordings.healthy())
+    assert {(each.start_s, each.end_s) for each in seen} == {(from_s, until_s)}

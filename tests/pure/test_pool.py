@@ -441,7 +441,11 @@ def test_an_age_may_have_grown_between_two_samples(oldest_s: float, expected: st
 def test_what_was_idle_to_the_end_is_evidence() -> None:
     """In the last phase, whichever that is."""
     run = closed_pool(idle_in_transaction=2, oldest_s=1)
-    assert judged("long_transactions", run).evidence["idle in transaction throughout the idle"] == 2
+    evidence = judged("long_transactions", run).evidence
+    assert evidence["idle in transaction throughout the idle"] == 2
+    assert [key for key in evidence if key.startswith("idle in transaction")] == [
+        "idle in transaction throughout the idle"
+    ]
 
 
 def test_two_levels_are_a_climb_and_one_is_none() -> None:

@@ -259,7 +259,9 @@ def test_keys_get_the_same() -> None:
     limiters = {key: Sliding(size) for key, size in sizes.items()}
     unfair = judged(*takes(lambda key, _: limiters[key], keys=("k", "l"), latency_s=0.0005), criterion="key_fairness")
     assert unfair.outcome is FAIL and unfair.figure == pytest.approx(0.6, abs=0.02) and "l got fewest" in unfair.reason
-    assert judged(*takes(shared()), criterion="key_fairness").outcome is INCONCLUSIVE
+    alone = judged(*takes(shared()), criterion="key_fairness")
+    assert alone.outcome is INCONCLUSIVE
+    assert alone.reason == "only k asked for more than the limit; fairness needs two that do"
 
 
 def away(*verdicts: str) -> Finding:

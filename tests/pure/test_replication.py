@@ -209,7 +209,9 @@ def test_a_service_that_does_not_come_back_is_never_a_pass() -> None:
     found = judged("outage", ledger(writes(away=(12, 99))), limit_s=30)
     assert (found.outcome, found.figure, found.censored) == (FAIL, None, True)
     assert interval(found) == (47.94, math.inf)
-    assert judged("outage", ledger(writes(away=(12, 99))), limit_s=48).outcome is INCONCLUSIVE
+    assert found.reason.endswith("in the 48 s that were left of the load, limit 30 s")
+    longer = judged("outage", ledger(writes(away=(12, 99))), limit_s=48)
+    assert longer.outcome is INCONCLUSIVE and longer.reason.endswith("; a longer load would settle it")
 
 
 def test_tries_that_are_further_apart_than_the_limit_show_nothing() -> None:
@@ -325,6 +327,7 @@ def test_an_old_primary_rejoins_between_two_samples() -> None:
     """Away at 19.25 s, there at 20.25 s, and struck at 12 s."""
     found = judged("rejoin_time", sampled(ledger(writes()), failover()), limit_s=10)
     assert (found.outcome, interval(found)) == (PASS, (7.25, 8.26))
+    assert "followed the primary 7.25 s to 8.26 s after the fault was injected" in found.reason
     assert judged("rejoin_time", sampled(ledger(writes()), failover()), limit_s=8).outcome is INCONCLUSIVE
 
 
@@ -362,6 +365,7 @@ def test_the_largest_lag_is_judged_as_far_as_samples_tell() -> None:
     for lag_s, outcome in ((4.4, PASS), (4.6, INCONCLUSIVE), (5.1, FAIL)):
         found = judged("replication_lag", sampled(ledger(writes()), failover(lag_s=lag_s)))
         assert (found.outcome, found.figure) == (outcome, lag_s)
+        assert found.evidence["replicas"] == 1
         assert ("; samples at shorter intervals would settle it" in found.reason) is (outcome is INCONCLUSIVE)
 
 
