@@ -51,8 +51,8 @@ OUTCOMES = {"PASS": "FAIL", "FAIL": "INCONCLUSIVE", "INCONCLUSIVE": "PASS"}
 NOT_MEASURED = {"annotation", "returns", "decorator_list", "format_spec", "bases"}
 """Fields of syntax nodes that are not changed."""
 ASSERTED = {"strict", "repr"}
-"""Arguments that are not changed: that columns are of one length is an assertion, which holds whether it is made or not,
-and how an instance is written is nothing that is measured.
+"""Arguments that are not changed: that columns are of one length is an assertion, which holds whether it is made or
+not, and how an instance is written is nothing that is measured.
 """
 
 Place = tuple[ast.AST, str, int | None]
