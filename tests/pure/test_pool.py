@@ -609,3 +609,16 @@ def test_who_was_not_read_in_a_stretch_is_named_with_its_error_there() -> None:
         of_pool(85.0, "c", 1),
     )
     assert levels.unread(dataclasses.replace(healthy(), probes=samples), 70, 80) == "a (timed out), c"
+
+
+@pytest.mark.parametrize(
+    ("t", "is_quiet"), [(9.9, True), (10.0, False), (11.49, False), (11.6, True), (29.9, True), (30, False)]
+)
+def test_nothing_is_under_way_once_the_longest_answer_would_have_come(t: float, is_quiet: bool) -> None:
+    """The requests of the second that begins at 10 s took half a second at most, until 11.5 s; the last, at 30 s, ended
+    what is looked at.
+    """
+    pieces = tuple(Slice(at, "w", "GET /", "ok", 1, 0, {bucket_index(500_000): 1}) for at in (10, 30))
+    sample = ProbeSample(t, levels.PROBE, "api", {levels.IN_USE: 3.0})
+    run = dataclasses.replace(healthy(), slices=pieces, probes=(sample,))
+    assert dict(levels._in_use_without_load(run, 30.0)) == ({"api": [3.0]} if is_quiet else {})
