@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 import pytest
 
+from harness.analysis.answer_sizes import size_index
 from harness.criteria import _answer_pieces, _answer_size, _answer_status
 from harness.criteria._answer_status import other_statuses
 from harness.findings import Finding, Outcome
@@ -33,6 +34,8 @@ def found(outcome: Outcome, figure: float | None) -> Finding:
         ((Outcome.PASS, 0.0), (Outcome.FAIL, 0.6), True),
         ((Outcome.PASS, None), (Outcome.FAIL, 0.6), True),
         ((Outcome.INCONCLUSIVE, 0.2), (Outcome.INCONCLUSIVE, 0.4), False),
+        ((Outcome.INCONCLUSIVE, 0.2), (Outcome.INCONCLUSIVE, 0.5), False),  # at the limit is within it
+        ((Outcome.INCONCLUSIVE, 0.5), (Outcome.INCONCLUSIVE, 0.6), True),
         ((Outcome.INCONCLUSIVE, 0.2), (Outcome.INCONCLUSIVE, 0.6), True),
         ((Outcome.INCONCLUSIVE, 0.2), (Outcome.INCONCLUSIVE, None), True),
         ((Outcome.INCONCLUSIVE, 0.6), (Outcome.FAIL, 0.9), True),
@@ -89,6 +92,17 @@ def test_far_shorter_is_less_than_half_and_by_a_hundred_bytes(
     if shorter is not None:
         assert (shorter.short, shorter.answers) == (since[0], since[0])
         assert (shorter.since_bytes, shorter.before_bytes) == (since[1], before[1])
+
+
+@pytest.mark.parametrize(("few", "is_short"), [(0, True), (1, True), (2, False), (4, False)])
+def test_nearly_all_are_all_but_one_in_a_hundred(few: int, is_short: bool) -> None:
+    """Of 200 answers of 2,000 bytes some have 800: from the second on these are the shortest, and 900 are not half."""
+    sizes = {size_index(2000): 200 - few, **({size_index(800): few} if few else {})}
+    run = pages((200, 2000), (100, 900))
+    pieces = tuple(dataclasses.replace(each, sizes=sizes) if each.t == 3 else each for each in run.slices)
+    compared = _answer_pieces.Compared(BEFORE, SINCE, _answer_size.SHORTER_RATIO)
+    shorter = _answer_size.shorter_answers(dataclasses.replace(run, slices=pieces), compared)
+    assert (shorter is not None) is is_short
 
 
 def test_only_requests_that_are_judged_are_doubted() -> None:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from scipy.stats import binom, binomtest, t
 
 from harness.analysis.quality import Windows
+from harness.criteria.recovery import _baseline_band
 from harness.criteria.recovery._baseline_band import Band, Drift, Share, band, larger
 from harness.criteria.recovery._episode import _is_shifted
 from harness.criteria.recovery._wandering import Wandering, wandering_of
@@ -233,6 +234,14 @@ def test_bad_requests_that_come_by_turns_recur() -> None:
     uncounted = COUNTED & (np.array(by_turns) == 0)
     assert share.bursts(windows(by_turns), uncounted) is None
     assert not recurs(share, [9, 0, 9, 0]) and recurs(share, [9, 0, 9, 0, 0])
+
+
+def test_what_recurs_is_held_against_the_bad_requests_of_the_baseline(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three of 300."""
+    seen: list[tuple[int, int]] = []
+    monkeypatch.setattr(_baseline_band, "is_by_turns", lambda _hits, _n, *before: bool(seen.append(before)))
+    recurs(learned([0, 0, 0, 0, 0, 0, 0, 0, 0, 1] * 3).bad, [0.0] * 40)
+    assert seen == [(3, 300)]
 
 
 def test_what_recurs_is_seen_in_failures_too_where_slow_windows_are_passed_over() -> None:

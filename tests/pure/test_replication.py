@@ -15,7 +15,7 @@ from harness.findings import Finding, Outcome
 from harness.recording import UNCOUNTED, CriterionSpec, Operation, Operations, Recording
 from harness.recording_marks import FaultMark
 from harness.recording_values import Scalar
-from tests import ledgers
+from tests import histories, ledgers
 from tests.histories import recording
 from tests.ledgers import KILLED, NODES, ask, failover, ledger, sample, sampled, write, writes
 
@@ -405,3 +405,14 @@ def test_a_reign_lasts_while_nothing_says_otherwise(
 ) -> None:
     """From the end of its first evidence to the beginning of its last, each of which took 100 ms."""
     assert list(reigns._reigns([reigns.Seen(at_s, at_s + 0.1, is_primary) for at_s, is_primary in seen])) == told
+
+
+@pytest.mark.parametrize(("load_processes", "error_s"), [(1, 0.1), (2, 0.2)])
+def test_instants_of_two_load_processes_may_be_apart_by_both_errors(load_processes: int, error_s: float) -> None:
+    """Against a probe, whose clock is one of theirs: a write from 3 s to 4 s, by a clock that is wrong by 0.1 s."""
+    node = "db1 127.0.0.1:1"
+    wrote = replace(histories.write(1, 3.0, 4.0), source="127.0.0.1:1")
+    nodes = {f"w{n}": (0.1, [wrote] if n == 0 else []) for n in range(load_processes)}
+    seen, writes_named = reigns.evidence_of(histories.recording(nodes=nodes), {node: []})
+    assert writes_named == 1
+    assert seen == {node: [reigns.Seen(pytest.approx(3 - error_s), pytest.approx(4 + error_s), wrote=True)]}
