@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import statistics
 from collections.abc import Callable
 
 import pytest
@@ -17,7 +18,7 @@ from harness.analysis.histogram import bucket_index
 from harness.criteria.pool import _levels as levels
 from harness.criteria.pool import _sessions as sessions
 from harness.criteria.pool.pool_saturation import _describe
-from harness.criteria.pool.pool_stable import _difference
+from harness.criteria.pool.pool_stable import _difference, _persistence
 from harness.findings import CLIENTS, TARGET, Finding, Outcome
 from harness.recording import ProbeSample, Recording, Slice
 from harness.recording_header import CriterionSpec, Phase
@@ -386,6 +387,13 @@ def test_samples_that_are_alike_count_as_fewer() -> None:
     independent = stats.ttest_ind([0.65, 0.66] * 5, wave, equal_var=False).confidence_interval(0.95)
     assert excess > independent.low > 0.05
     assert low < 0 < excess < high
+    # The tail scatters as the baseline does, in as many samples as are independent.
+    alike = _persistence((wave, [0.65 + 0.01 * (t % 2) for t in range(10)]))
+    parts = [statistics.variance(wave) * (1 + alike) / (1 - alike) / n for n in (30, 10)]
+    sizes = [n * (1 - alike) / (1 + alike) for n in (30, 10)]
+    freedom = sum(parts) ** 2 / sum(part**2 / max(1, size - 1) for part, size in zip(parts, sizes, strict=True))
+    margin = stats.t.ppf(0.975, max(1, freedom)) * math.sqrt(sum(parts))
+    assert (low, high) == (pytest.approx(excess - margin), pytest.approx(excess + margin))
 
 
 @pytest.mark.parametrize(("more", "outcome"), [(0.05, Outcome.PASS), (0.15, Outcome.INCONCLUSIVE), (0.3, Outcome.FAIL)])
@@ -622,3 +630,18 @@ def test_nothing_is_under_way_once_the_longest_answer_would_have_come(t: float, 
     sample = ProbeSample(t, levels.PROBE, "api", {levels.IN_USE: 3.0})
     run = dataclasses.replace(healthy(), slices=pieces, probes=(sample,))
     assert dict(levels._in_use_without_load(run, 30.0)) == ({"api": [3.0]} if is_quiet else {})
+
+
+@pytest.mark.parametrize(("in_use", "contradicts"), [(1.2, True), (1.4, False)])
+def test_a_use_that_is_three_standard_errors_below_what_was_held_is_no_chance(
+    monkeypatch: pytest.MonkeyPatch, in_use: float, contradicts: bool
+) -> None:
+    """Four were held, of which five samples show the mean to √(4 ÷ 5) = 0.89: at least 1.32 of them."""
+    monkeypatch.setattr(levels, "_held", lambda *_: 4.0)
+    monkeypatch.setattr(levels, "instants", lambda *_: [levels.Instant(t, in_use, 8, None) for t in range(5)])
+    assert bool(levels.contradiction(healthy())) is contradicts
+
+
+@pytest.mark.parametrize(("size", "ratio"), [(None, 0), (0, 0), (4, 0.75)])
+def test_without_its_size_nothing_of_a_pool_is_in_use(size: float | None, ratio: float) -> None:
+    assert levels.Instant(1.0, 3.0, size, None).use_ratio == ratio

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness import criteria
+from harness.criteria._injections import Injection
 from harness.criteria.replication import _reigns as reigns
+from harness.criteria.replication.lost_writes import LostWrites
 from harness.findings import Finding, Outcome
 from harness.recording import UNCOUNTED, CriterionSpec, Operation, Operations, Recording
 from harness.recording_marks import FaultMark
@@ -416,3 +420,13 @@ def test_instants_of_two_load_processes_may_be_apart_by_both_errors(load_process
     seen, writes_named = reigns.evidence_of(histories.recording(nodes=nodes), {node: []})
     assert writes_named == 1
     assert seen == {node: [reigns.Seen(pytest.approx(3 - error_s), pytest.approx(4 + error_s), wrote=True)]}
+
+
+@pytest.mark.parametrize(
+    ("returned_s", "at_risk"), [(10.99, 0), (11.0, 1), (11.5, 1), (12.0, 1), (12.01, 0), (40.0, 1)], ids=str
+)
+def test_a_write_is_at_risk_for_a_second_before_a_fault(returned_s: float, at_risk: int) -> None:
+    """Of 12 s and of 40.5 s."""
+    faults = [Injection("kill", 12.0, 13.0), Injection("kill", 40.5, 41.0)]
+    row: Any = SimpleNamespace(acknowledged=SimpleNamespace(return_s=returned_s))
+    assert LostWrites(at_risk_s=1.0)._shortly_before(faults, (row,)) == at_risk
