@@ -100,7 +100,7 @@ class _File:
         self.first_missed = 0
         self.cut = ""
         """In words, where a compressed file has an end before its end."""
-        self.zones: Counter[str | None] = Counter()
+        self.zones: set[str | None] = set()
         self.backward = 0
         self.latest_s = -(2**62)
 
@@ -231,7 +231,7 @@ class _File:
             self.read_lines += len(found)
         for text, count in Counter(times).items():
             moment = seconds[text]
-            self.zones[moment.zone] += count
+            self.zones.add(moment.zone)
             ahead_s = self.offset_s or 0
             self.traffic.add(moment.second - (ahead_s if moment.zone is None else 0), count)
         self._note_order(seconds)

@@ -21,7 +21,7 @@ from harness.learn.level import DAY_S, Observed, Values
 from harness.learn.log_file import offset_of
 from harness.learn.log_lines import Moment, common_moment, iso_moment
 from harness.learn.paths import Mix
-from harness.learn.peak_sizes import Pareto, fit, sizes_of
+from harness.learn.peak_sizes import Pareto, _distance, fit, sizes_of
 
 MONDAY_S = 1_780_272_000  # 2026-06-01, UTC
 
@@ -53,6 +53,13 @@ def test_a_tail_is_fitted_by_its_weighted_moments(excesses: tuple[float, ...], s
     found = fit(array(*excesses))
     assert found.shape == pytest.approx(shape, abs=1e-5)
     assert found.scale == pytest.approx(scale, abs=1e-5)
+
+
+def test_a_tail_is_far_from_what_lies_beyond_its_end() -> None:
+    """A²; of one excess at its middle −1 − (ln ½ + ln ½), and of one that it cannot have, as large as can be told."""
+    uniform = Pareto(array(1.0), array(-1.0))
+    assert _distance(uniform, array(0.5)) == pytest.approx(2 * math.log(2) - 1)
+    assert _distance(uniform, array(2.0)) == pytest.approx(9 * math.log(10) - 1)
 
 
 @pytest.mark.parametrize(("largest", "scale"), [(1e6, 1.0), (0.0, 0.0)])
@@ -270,6 +277,8 @@ def test_sizes_around_a_typical_one_are_no_tail() -> None:
     hump = np.exp(0.4 * stats.norm.ppf((np.arange(80) + 0.5) / 80))
     found = sizes_of(hump - hump[0], np.random.default_rng(3))
     assert found.share < 1
+    # With those below it all but the two at which it begins, the least of all and the largest of the lower ones.
+    assert len(found.lower) == 80 - round(found.share * 80) - 1 and found.start == (hump - hump[0])[len(found.lower)]
     assert found.tail.shape > fit(hump - hump[0]).shape
     # P(larger than the largest that was seen) is 1 in 160; by a tail of them all there is none.
     largest = np.array(hump[-1] - hump[0])

@@ -247,3 +247,21 @@ def test_a_weekday_that_is_a_half_of_its_usual_level_has_the_factor_of_a_half() 
     days = usual.copy()
     days[5::7] = 2.0
     assert level._weekday_factors(days, usual)[[12, 19]].tolist() == [0.5, 0.5]
+
+
+def test_a_weekday_is_what_it_was_in_the_four_weeks_before() -> None:
+    """As usual for five weeks and twice as much from then on: the ninth week's is the middle of 1, 2, 2 and 2."""
+    by_week = np.repeat([1.0] * 5 + [2.0] * 5, 7)
+    usual = np.ones((70, 24))
+    factors = level._weekday_factors(usual * by_week[:, None], usual)[::7]
+    # Of weeks before it the first two have none or one, so theirs is that of the four that follow.
+    assert factors.tolist() == [1, 1, 1, 1, 1, 1, 1, 1.5, 2, 2]
+
+
+def test_peaks_above_three_deviations_of_the_noise_are_counted_and_spikes_are_above_four() -> None:
+    """log M is ±0.135, whose robust deviation is 0.2: a peak is above e^0.6 = 1.82, and a spike above e^0.8 = 2.23."""
+    values = 100 * np.exp(0.2 / 1.4826 * np.where(np.arange(1000) % 2, 1.0, -1.0))
+    values[[100, 300, 500, 700]] = 180, 185, 220, 230
+    seen, usual = Observed(0, 600, values, "requests/s"), np.full(1000, 100.0)
+    assert [each.peak for each in spikes.find(seen, usual).spikes] == [230]
+    assert module.expect(seen, usual).peaks == 3

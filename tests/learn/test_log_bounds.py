@@ -135,6 +135,10 @@ def test_seconds_of_a_log_fall_into_whole_windows() -> None:
     start, counts = later.counts(3600 * 12)
     assert (start, counts.tolist()) == (20_000 * DAY_S, [0, 0, 0, 0])
     assert later.counts(1)[1].sum() == 7 and len(later.counts(1)[1]) == 2 * DAY_S + 61
+    midnight = Traffic()
+    midnight.add(20_000 * DAY_S - 2, 3)
+    midnight.add(20_000 * DAY_S, 4)
+    assert midnight.counts(1)[1].tolist() == [3, 0, 4], "the last second is the first of a day"
     even = Traffic()
     even.add(20_000 * DAY_S, 1)
     even.add(20_000 * DAY_S + 119, 1)

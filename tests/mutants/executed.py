@@ -1,4 +1,4 @@
-"""Which lines each test executes; known from the last time, where neither it nor anything below it has changed."""
+"""Which lines each test executes; known from the last time, where neither its file nor what it executes has changed."""
 
 from __future__ import annotations
 
@@ -26,7 +26,9 @@ GENERATED = "<string>"
 """The file that the ``__init__`` of a dataclass is said to be in. Who makes an instance executes none of the lines that
 declare its fields, and is the one who notices another default, or another bound.
 """
-LONGEST_FILE_S = 120.0
+FOLLOWED = 10
+"""To be followed takes less than so many times as long."""
+LONGEST_FILE_S = 300.0
 """Of CPU, to follow the tests of one file; of one that takes longer, or waits for ever in a fork, none is asked."""
 
 Executed = dict[str, dict[str, Any]]
@@ -38,19 +40,29 @@ def what_is_executed(session: pytest.Session, judged: frozenset[str]) -> Execute
     by_file: dict[Path, list[pytest.Item]] = defaultdict(list)
     for item in session.items:
         by_file[item.path].append(item)
-    below = _digest([*map(Path, judged), *(ROOT / "tests").glob("*.py"), Path(__file__)])
+    around = _digest([*(ROOT / "tests").glob("*.py"), Path(__file__)])
     found: Executed = {}
     for path, items in by_file.items():
-        kept = directory / f"{path.stem}-{_digest([path])[:12]}-{below[:12]}.json"
-        if not kept.exists():
-            for old in directory.glob(f"{path.stem}-*.json"):
+        name = ".".join(path.relative_to(ROOT / "tests").with_suffix("").parts)  # folders have files of one name
+        kept = directory / f"{name}-{_digest([path])[:12]}-{around[:12]}.json"
+        if not _holds(kept):
+            for old in directory.glob(f"{name}-*.json"):
                 old.unlink()
             in_a_fork(functools.partial(_trace, items, judged, kept), LONGEST_FILE_S)
         if kept.exists():
             # A test may be called otherwise each time, by what a clock has put into it.
             names = {item.nodeid for item in items}
-            found.update({test: each for test, each in json.loads(kept.read_text()).items() if test in names})
-    return {test: each for test, each in found.items() if each["cpu_s"] <= LONGEST_TEST_S}
+            made = json.loads(kept.read_text())["tests"]
+            found.update({test: each for test, each in made.items() if test in names})
+    return found
+
+
+def _holds(kept: Path) -> bool:
+    """Whether what these tests executed is there, and as it was."""
+    if not kept.exists():
+        return False
+    files: dict[str, str] = json.loads(kept.read_text())["files"]
+    return all(Path(path).exists() and _digest([Path(path)]) == digest for path, digest in files.items())
 
 
 def _digest(paths: Iterable[Path]) -> str:
@@ -61,20 +73,30 @@ def _digest(paths: Iterable[Path]) -> str:
 
 
 def _trace(items: list[pytest.Item], judged: frozenset[str], kept: Path) -> None:
-    made = {}
+    made: Executed = {}
     signal.signal(signal.SIGPROF, _too_long)
     for item in items:
-        lines: dict[str, set[int]] = defaultdict(set)
+        # Once as it is, because to be followed takes several times as long.
         began_s = time.process_time()
-        signal.setitimer(signal.ITIMER_PROF, 3 * LONGEST_TEST_S)
+        passed = _passes_within(item, LONGEST_TEST_S)
+        cpu_s = time.process_time() - began_s
+        if not passed:
+            continue
+        lines: dict[str, set[int]] = defaultdict(set)
         sys.settrace(_tracer(judged, lines))
-        passed = passes(item, None)
+        passed = _passes_within(item, FOLLOWED * LONGEST_TEST_S)
         sys.settrace(None)
-        signal.setitimer(signal.ITIMER_PROF, 0)
         if passed:
-            seen = {path: sorted(numbers) for path, numbers in lines.items()}
-            made[item.nodeid] = {"cpu_s": time.process_time() - began_s, "lines": seen}
-    kept.write_text(json.dumps(made))
+            made[item.nodeid] = {"cpu_s": cpu_s, "lines": {path: sorted(seen) for path, seen in lines.items()}}
+    files = {path: _digest([Path(path)]) for path in {path for each in made.values() for path in each["lines"]}}
+    kept.write_text(json.dumps({"files": files, "tests": made}))
+
+
+def _passes_within(item: pytest.Item, cpu_s: float) -> bool:
+    signal.setitimer(signal.ITIMER_PROF, cpu_s)
+    passed = passes(item, None)
+    signal.setitimer(signal.ITIMER_PROF, 0)
+    return passed
 
 
 class TooLong(BaseException):

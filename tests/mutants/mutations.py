@@ -50,6 +50,10 @@ LARGE = 1000
 OUTCOMES = {"PASS": "FAIL", "FAIL": "INCONCLUSIVE", "INCONCLUSIVE": "PASS"}
 NOT_MEASURED = {"annotation", "returns", "decorator_list", "format_spec", "bases"}
 """Fields of syntax nodes that are not changed."""
+ASSERTED = {"strict", "repr"}
+"""Arguments that are not changed: that columns are of one length is an assertion, which holds whether it is made or
+not, and how an instance is written is nothing that is measured.
+"""
 
 Place = tuple[ast.AST, str, int | None]
 """A node's parent, the field, and the index in it."""
@@ -110,6 +114,8 @@ def _within(
         statement = node
         if isinstance(node, ast.Import | ast.ImportFrom) or _is_text(node) or _is_for_types(node):
             return
+    if isinstance(node, ast.keyword) and node.arg in ASSERTED:
+        return
     where = (statement, function)
     for new, what in _instead(node):
         yield where, place, new, what

@@ -27,7 +27,7 @@ from tests.mutants.mutations import Mutant
 
 OURS = ("harness", "tests", "reports", "shapes")
 LONGEST_MUTANT_S = 6.0
-"""Of CPU, in which tests are asked one after the other, the shortest first."""
+"""Of CPU, in which tests are asked one after the other."""
 KILLED, SURVIVED, NOT_EXECUTED = "killed", "survived", "not executed"
 HANGS = "killed by the clock"
 """Its tests loop or wait for ever. One that gets no turn on a full machine is waited for."""
@@ -65,7 +65,8 @@ class Session:
 
 
 def _asked(mutant: Mutant, executed: Executed, items: Mapping[str, pytest.Item]) -> list[str]:
-    """Tests that execute the statement, the shortest first. When it is in no function these are all that execute
+    """Tests that execute the statement, first those that execute little but this file: what is executed by all that
+    judges is noticed by the tests of it, and they are few. When it is in no function these are all that execute
     anything of the file, and after them those whose own file has imported the package, or something of it: a constant
     is read without a line of it, and what is declared of a plug-in by way of its folder.
     """
@@ -77,7 +78,8 @@ def _asked(mutant: Mutant, executed: Executed, items: Mapping[str, pytest.Item])
         lines = each["lines"].get(path, ())
         is_reached = any(first <= number <= last for number in lines) if mutant.function else bool(lines)
         if is_reached or items[test].path in readers:
-            reached[test] = (not is_reached, each["cpu_s"])
+            share = len(lines) / max(1, sum(map(len, each["lines"].values())))
+            reached[test] = (not is_reached, -share, each["cpu_s"])
     return sorted(reached, key=lambda test: reached[test])
 
 

@@ -17,7 +17,7 @@ from harness.analysis.restarts import ended, oom_kills, restarts
 from harness.clients.connection import NoAnswerError
 from harness.clients.kubernetes import quantity
 from harness.errors import ConfigurationError
-from harness.probes import Probe, Reading, _kubelet
+from harness.probes import Probe, Reading, _kubelet, kubernetes_pods
 from harness.probes._container_meter import CounterMeter
 from harness.recording import ProbeSample
 from tests import recordings
@@ -390,3 +390,13 @@ def test_what_is_wrong_is_said_all_at_once() -> None:
     assert len(caught.value.messages) == 2
     with pytest.raises(ConfigurationError, match="usage"):
         probes.load("kubernetes_pods", selector="app=web", usage="guess")
+
+
+def test_figures_that_were_there_when_the_probe_began_do_not_tell_how_often_they_come() -> None:
+    """How long they had been there nobody knows: the interval is that of those that were seen to come."""
+    known = kubernetes_pods._Container(0.0)
+    seen = []
+    for read_at, now_s in (("10:00", 10.0), ("10:01", 15.0), ("10:02", 45.0), ("10:03", 55.0)):
+        known.note_reading(read_at, now_s)
+        seen.append((known.interval_s, known.changed_s, known.is_first))
+    assert seen == [(0.0, 10.0, True), (0.0, 15.0, False), (30.0, 45.0, False), (30.0, 55.0, False)]

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 
 import pytest
 
-from harness.criteria import _answer_pieces, _answer_size
+from harness.analysis.answer_sizes import size_index
+from harness.criteria import _answer_kind, _answer_pieces, _answer_size
 from harness.criteria._answer_kind import other_media_types, other_statuses
 from harness.findings import Finding, Outcome
 from harness.recording import Recording, Slice
@@ -33,6 +34,8 @@ def found(outcome: Outcome, figure: float | None) -> Finding:
         ((Outcome.PASS, 0.0), (Outcome.FAIL, 0.6), True),
         ((Outcome.PASS, None), (Outcome.FAIL, 0.6), True),
         ((Outcome.INCONCLUSIVE, 0.2), (Outcome.INCONCLUSIVE, 0.4), False),
+        ((Outcome.INCONCLUSIVE, 0.2), (Outcome.INCONCLUSIVE, 0.5), False),  # at the limit is within it
+        ((Outcome.INCONCLUSIVE, 0.5), (Outcome.INCONCLUSIVE, 0.6), True),
         ((Outcome.INCONCLUSIVE, 0.2), (Outcome.INCONCLUSIVE, 0.6), True),
         ((Outcome.INCONCLUSIVE, 0.2), (Outcome.INCONCLUSIVE, None), True),
         ((Outcome.INCONCLUSIVE, 0.6), (Outcome.FAIL, 0.9), True),
@@ -89,6 +92,17 @@ def test_far_shorter_is_less_than_half_and_by_a_hundred_bytes(
     if shorter is not None:
         assert (shorter.short, shorter.answers) == (since[0], since[0])
         assert (shorter.since_bytes, shorter.before_bytes) == (since[1], before[1])
+
+
+@pytest.mark.parametrize(("few", "is_short"), [(0, True), (1, True), (2, False), (4, False)])
+def test_nearly_all_are_all_but_one_in_a_hundred(few: int, is_short: bool) -> None:
+    """Of 200 answers of 2,000 bytes some have 800: from the second on these are the shortest, and 900 are not half."""
+    sizes = {size_index(2000): 200 - few, **({size_index(800): few} if few else {})}
+    run = pages((200, 2000), (100, 900))
+    pieces = tuple(dataclasses.replace(each, sizes=sizes) if each.t == 3 else each for each in run.slices)
+    compared = _answer_pieces.Compared(BEFORE, SINCE, _answer_size.SHORTER_RATIO)
+    shorter = _answer_size.shorter_answers(dataclasses.replace(run, slices=pieces), compared)
+    assert (shorter is not None) is is_short
 
 
 def test_only_requests_that_are_judged_are_doubted() -> None:
@@ -190,3 +204,13 @@ def test_what_has_failed_is_taken_off_and_no_start_is_lost(
     piece = Slice(3, "w", USUAL, OK, 10, 2000, {100: 4, 200: 6}, starts=starts)
     parts = list(_answer_pieces.as_failed(piece, short))
     assert [(part.outcome, part.count, part.starts, part.latency) for part in parts] == told
+
+
+@pytest.mark.parametrize("status", [200, 202, 204, 226, 299, 301, 302, 303, 307, 308])
+def test_a_good_answer_is_told_by_its_status_or_by_that_of_its_redirect(status: int) -> None:
+    assert _answer_kind._is_told(status)
+
+
+@pytest.mark.parametrize("status", [0, 101, 199, 300, 304, 305, 306, 309, 400, 404, 500])
+def test_another_status_is_good_only_where_somebody_has_said_so(status: int) -> None:
+    assert not _answer_kind._is_told(status)

@@ -134,6 +134,7 @@ def test_who_is_not_back_took_longer_than_was_watched() -> None:
         found = judged("reconnect_time", recording)
         assert (found.outcome, found.interval, found.censored) == (Outcome.FAIL, (39, math.inf), True)
         assert (found.figure, found.evidence["half back after (s)"]) == (None, pytest.approx(1.0, rel=2e-3))
+        assert found.reason == "5 of 100 dropped connections were not back in the 39 s that were watched, limit 30 s"
         short = judged("reconnect_time", recording, limit_s=50.0)
         assert short.outcome is Outcome.INCONCLUSIVE and short.censored
         assert "12 s longer would settle it" in short.reason

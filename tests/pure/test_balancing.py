@@ -7,8 +7,10 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 import pytest
+from scipy.stats import binomtest
 
 from harness import criteria
+from harness.criteria.balancing._answers import unnamed
 from harness.findings import Finding, Outcome
 from harness.recording import CriterionSpec, Operation, Recording
 from harness.recording_marks import INJECTED, UNDONE, FaultMark
@@ -66,6 +68,16 @@ def test_an_uneven_share_fails_by_more_than_chance() -> None:
     assert found.evidence["χ²"] == 40
     assert judged("even_share", shared(a=600, b=400), limit=0.18).outcome is INCONCLUSIVE
     assert judged("even_share", shared(a=600, b=400), limit=0.3).outcome is PASS
+
+
+def test_of_three_the_share_that_is_furthest_off_decides() -> None:
+    """Half of 1,000 are 50 % more than a third; the least share may be as far off on its other side."""
+    found = judged("even_share", shared(a=500, b=300, c=200))
+    ends = [binomtest(n, 1000).proportion_ci(1 - 0.05 / 3, "exact") for n in (500, 300, 200)]
+    off = [(3 * end.low - 1, 3 * end.high - 1) for end in ends]
+    assert off[1][0] < 0 < off[1][1], "three in ten may be even"
+    assert found.figure == pytest.approx(0.5)
+    assert found.interval == pytest.approx((off[0][0], max(off[0][1], -off[2][0])))
 
 
 def test_one_who_answers_nothing_counts_where_it_is_known() -> None:
@@ -256,3 +268,12 @@ def test_what_would_settle_a_share_is_said_where_it_is_open(a: int, outcome: Out
     found = judged("even_share", shared(a=10 * a, b=10 * (100 - a)))
     assert found.outcome is outcome, found.reason
     assert found.reason.endswith("; more requests would settle it") is (outcome is INCONCLUSIVE)
+
+
+@pytest.mark.parametrize(
+    ("mute", "good", "is_doubted"), [(0, 0, False), (1, 100, False), (2, 199, True), (2, 200, False)]
+)
+def test_one_answer_of_a_hundred_need_not_say_who_gave_it(mute: int, good: int, is_doubted: bool) -> None:
+    given = [ask(n, n + 0.1, source="" if n < mute else "a1") for n in range(good)]
+    told = f"{mute} of {good} answers do not say who gave them, and may be anybody's"
+    assert unnamed([*given, *(ask(n, None, source="") for n in range(9))]) == (told if is_doubted else "")

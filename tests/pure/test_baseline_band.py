@@ -6,6 +6,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,8 +15,10 @@ from numpy.typing import NDArray
 from scipy.stats import binom, binomtest, t
 
 from harness.analysis.quality import Windows
+from harness.criteria.recovery import _baseline_band
 from harness.criteria.recovery._baseline_band import Band, Drift, Share, band, larger
 from harness.criteria.recovery._episode import _is_shifted
+from harness.criteria.recovery._wandering import Wandering, wandering_of
 
 FloatArray = NDArray[np.float64]
 NO_LATENCY = np.empty(0)
@@ -232,6 +236,14 @@ def test_bad_requests_that_come_by_turns_recur() -> None:
     assert not recurs(share, [9, 0, 9, 0]) and recurs(share, [9, 0, 9, 0, 0])
 
 
+def test_what_recurs_is_held_against_the_bad_requests_of_the_baseline(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three of 300."""
+    seen: list[tuple[int, int]] = []
+    monkeypatch.setattr(_baseline_band, "is_by_turns", lambda _hits, _n, *before: bool(seen.append(before)))
+    recurs(learned([0, 0, 0, 0, 0, 0, 0, 0, 0, 1] * 3).bad, [0.0] * 40)
+    assert seen == [(3, 300)]
+
+
 def test_what_recurs_is_seen_in_failures_too_where_slow_windows_are_passed_over() -> None:
     normal = learned([0] * 30)
     hits = [5.0 * (k % 10 == 0) for k in range(40)]
@@ -262,3 +274,24 @@ def test_windows_have_to_differ_by_more_than_those_of_the_baseline_did(
     counts = np.array([hits.get(n, 0) for n in range(40)], dtype=np.int64)
     assert share._differs_by_more(counts, np.full(40, 50, dtype=np.int64)) is is_more
     assert share._differs_by_more(counts[:4], np.full(4, 50, dtype=np.int64)) is False
+
+
+@pytest.mark.parametrize(
+    ("window_s", "alike", "drift", "told"),
+    [
+        (1, (0.0, 0.0), (0.9, True), None),
+        (1, (0.5, 0.0), (0.9, True), 120),  # 45 s, and no less than two minutes
+        (3, (0.5, 0.0), (0.0, True), 140),  # 135 s, in tens
+        (3, (0.0, 0.5), (0.0, True), 140),
+        (3, (0.0, 0.0), (0.5, False), 140),
+        (4, (0.5, 0.0), (0.0, False), 180),
+    ],
+)
+def test_a_baseline_that_wanders_has_to_be_as_long_as_fifteen_independent_windows(
+    window_s: int, alike: tuple[float, float], drift: tuple[float, bool], told: int | None
+) -> None:
+    """(1 + r) ÷ (1 − r) windows tell as much as one that is independent: three with r = 0.5."""
+    bad, slow = (SimpleNamespace(correlation=each) for each in alike)
+    known: Any = SimpleNamespace(bad=bad, slow=slow, drift=SimpleNamespace(correlation=drift[0], is_told=drift[1]))
+    found = wandering_of(known, window_s, 0.2)
+    assert found == (None if told is None else Wandering(told, 0.2))

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import random
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+import numpy as np
 import pytest
 
 from harness import criteria
 from harness.analysis.histogram import bucket_index
+from harness.criteria.guards import baseline_healthy
 from harness.findings import BASELINE, Finding, Outcome
 from harness.recording import Recording, Slice
 from harness.recording_header import CriterionSpec, Phase
@@ -285,3 +288,29 @@ def test_a_target_that_never_answered_well_is_not_said_to_have_failed_anew() -> 
     found = criteria.load(CriterionSpec("target_healthy")).judge(never)
     assert found.outcome is Outcome.INCONCLUSIVE
     assert "Nor was any before them answered well" in found.reason
+
+
+@pytest.mark.parametrize(
+    ("at_s", "undone_s", "is_there"),
+    [(-9, 0.5, False), (-9, 0.51, True), (5, 6, True), (29.49, 40, True), (29.5, 40, False), (29.49, math.inf, True)],
+)
+def test_a_fault_of_half_a_second_at_an_edge_of_the_baseline_is_none_of_it(
+    at_s: float, undone_s: float, is_there: bool
+) -> None:
+    run = healthy()
+    marks = [FaultMark(at_s, "noop", INJECTED)]
+    marks += [FaultMark(undone_s, "noop", UNDONE)] if undone_s < math.inf else []
+    compares = dataclasses.replace(run.header, criteria=(CriterionSpec("recovery_time"),))
+    run = dataclasses.replace(run, header=compares, marks=tuple(marks))
+    assert bool(list(baseline_healthy._faults(run, Phase(BASELINE, 0, 30)))) is is_there
+    uncompared = dataclasses.replace(run.header, criteria=(CriterionSpec("error_ratio"),))
+    assert not list(baseline_healthy._faults(dataclasses.replace(run, header=uncompared), Phase(BASELINE, 0, 30)))
+
+
+@pytest.mark.parametrize("slow_s", [(9, 20, 40), (*range(10, 40, 2),), ()], ids=["3", "15", "none"])
+def test_seconds_stall_where_more_of_their_requests_are_slow_than_by_chance(slow_s: Sequence[int]) -> None:
+    """Of one request in each of sixty seconds any may be the slow one; ten at once are no chance."""
+    slow = np.array([int(t in slow_s) for t in range(60)], dtype=np.int64)
+    each = np.ones(60, dtype=np.int64)
+    assert baseline_healthy._stalls(slow, each, 1, 0.5) == []
+    assert baseline_healthy._stalls(10 * slow, 10 * each, 1, 0.5) == list(slow_s)

@@ -237,6 +237,13 @@ def test_a_write_would_have_shown_it_between_two_reads_through_the_cache(
     assert (found.observable, found.writes) == (observable, 2), "one without an answer is not among the writes"
 
 
+@pytest.mark.parametrize(("again_s", "observable"), [(3.9, 0), (4.1, 1)])
+def test_what_is_read_within_the_grace_would_have_shown_nothing(again_s: float, observable: int) -> None:
+    """The second write is there from 3 s on, and the cache may know nothing of it for a second more."""
+    run = recording(*ONE_THEN_TWO, hit(1, 1.1, 1.9), hit(2, again_s, again_s + 1))
+    assert invalidations(history_of(run), 1.0).observable == observable
+
+
 # Linearizability, as a finding
 
 
@@ -360,6 +367,8 @@ def test_a_change_until_the_last_load_is_answered_may_have_made_it_necessary(cha
     change = invalidate(change_s, change_s + 0.2 if change_s < 2 else change_s + 0.05)
     exact = history_of(recording(write(1, 0, 1), *loads, change))
     assert len(stampede.cache_use(exact).expiries) == (1 if change_s == 2.55 else expiries)
+    at_its_end = history_of(recording(write(1, 0, 1), *loads, invalidate(2.5, 2.6)))
+    assert len(stampede.cache_use(at_its_end).expiries) == 1
     # Two clocks that are 0.05 s apart at most, at both ends: what is within twice that is not known to be apart.
     nodes = {"a": (0.025, [write(1, 0, 1), *loads]), "b": (0.025, [change])}
     assert len(stampede.cache_use(history_of(recording(nodes=nodes))).expiries) == expiries

@@ -12,7 +12,7 @@ import pytest
 from harness.analysis.quantile_shift import DRAWS, Draws
 from harness.comparison import by_name, groups, runs, words
 from harness.comparison.by_name import FEWEST_REQUESTS, MOST_NAMES, Judged
-from harness.comparison.metric import Margin, made, margin_of, metric_of, turned
+from harness.comparison.metric import Margin, Metric, made, margin_of, metric_of, turned
 from harness.comparison.objections import of_guards
 from harness.comparison.plan import _load
 from harness.comparison.runs import _interval, _whole, compared
@@ -167,7 +167,9 @@ def with_basis(judged: Judged, basis: Basis) -> Judged:
 
 def test_of_two_runs_both_have_to_be_estimates() -> None:
     quick, slow = steady(1), steady(2, 0.04)
-    assert only(quick, slow).outcome is Outcome.FAIL
+    worse = only(quick, slow)
+    assert worse.outcome is Outcome.FAIL and worse.figure is not None and worse.interval is not None
+    assert worse.interval[0] < worse.figure < worse.interval[1], "it is the shift itself, and not what exceeds a margin"
     for first, second in ((with_basis(quick, Basis.MEASURED), slow), (quick, with_basis(slow, Basis.MEASURED))):
         found = only(first, second)
         assert found.outcome is Outcome.INCONCLUSIVE and found.interval is None
@@ -406,3 +408,20 @@ def test_a_phase_with_too_few_requests_in_either_run_is_not_slower(before: int, 
     )
     quick = replace(quick[0], header=replace(quick[0].header, criteria=())), quick[1]
     assert bool(by_name._slower(RECOVERY, [quick], [slow], lambda *_: [])) is is_told
+
+
+@pytest.mark.parametrize(("count", "is_known"), [(FEWEST_REQUESTS - 1, False), (FEWEST_REQUESTS, True)])
+def test_a_p95_of_a_phase_needs_59_requests(count: int, is_known: bool) -> None:
+    recording, _ = run(named({"GET /a": count}))
+    found = by_name._p95_s(recording, RECOVERY)
+    assert found == pytest.approx(0.02, rel=0.01) if is_known else math.isnan(found)
+
+
+@pytest.mark.parametrize(("runs_each", "can_fail"), [(2, False), (3, True), (4, True)])
+def test_three_against_three_can_just_fail(runs_each: int, can_fail: bool) -> None:
+    """One of 20 ways to tell six runs into two groups is as extreme: 5 %, which is what is accepted."""
+    told = tuple((float(n), float(n)) for n in range(2 * runs_each))
+    of = groups._Compared(
+        Metric("it", "latency_quantile", "p95", "s"), told[:runs_each], told[runs_each:], Margin(0.1), None
+    )
+    assert of.can_fail is can_fail

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 
 import pytest
 
-from harness.analysis import time_series
+from harness.analysis import quota, time_series
 from harness.findings import Finding, Outcome
 from harness.recording import CriterionSpec, ProbeSample, Recording
 from harness.verdict import judge
@@ -167,3 +167,14 @@ def test_a_limit_far_above_all_use_is_not_drawn() -> None:
     ]
     recording = with_samples(*far)
     assert machines.memory(recording, time_series.of(recording)).limit is None
+
+
+@pytest.mark.parametrize(
+    ("limits", "least"), [((0.0, 2.0, 1.5), 1.5), ((0.0,), 0.0), ((), None), ((0.5, 0.0), 0.5)], ids=str
+)
+def test_of_several_quotas_the_least_holds_and_none_is_told_as_zero(
+    limits: tuple[float, ...], least: float | None
+) -> None:
+    told = [ProbeSample(t, "p", "api2", {"cpu_limit_cores": each}) for t, each in enumerate(limits)]
+    silent = ProbeSample(9, "p", "api2", {"memory_working_set_bytes": 1e6})
+    assert quota._quota("api2", [*told, silent]).limit_cores == least

@@ -63,6 +63,13 @@ def test_what_lasts_divides_the_requests_by_their_design_effect() -> None:
     assert effective_size(IN_FOURS, REQUESTS, r, 0.95) == pytest.approx(expected)
 
 
+def test_what_lasts_for_nearly_all_of_them_has_few_degrees_of_freedom() -> None:
+    """With r = 0.95 thirty-nine seconds are one independent one: 96 ÷ 39 − 1 degrees."""
+    between = 96 / 95 * 9600 - 864
+    expected = worth(864 + between * 39, 96 / 39 - 1, 864)
+    assert expected > 1 and effective_size(IN_FOURS, REQUESTS, 0.95, 0.95) == pytest.approx(expected)
+
+
 def test_blocks_of_seconds_see_what_an_autoregression_does_not() -> None:
     """Five seconds, the cube root of 96 upwards, in each block: ±10, ±30, ±30, ±10 …, 500 in the mean of squares."""
     expected = worth(500 * 96 / 5 * 96 / 91, 96 / 5 - 1, 864)

@@ -178,7 +178,9 @@ def test_who_answers_is_looked_at_in_the_second_half_of_a_fault() -> None:
     ],
 )
 def test_there_is_load_until_the_last_phase_or_the_run_ends(end: End | None, until_s: float) -> None:
-    assert load_end_s(dataclasses.replace(recording(), end=end)) == until_s
+    run = dataclasses.replace(recording(), end=end)
+    assert load_end_s(run) == until_s
+    assert load_end_s(dataclasses.replace(run, header=dataclasses.replace(run.header, phases=()))) == 0.0
 
 
 def test_a_fault_that_is_never_undone_lasts_until_the_next_and_what_comes_after_the_load_is_no_sign() -> None:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import pytest
 
 from harness import criteria
+from harness.analysis.quality import ServiceLevel
 from harness.criteria.scaling import _elasticity as elasticity
 from harness.criteria.scaling._criterion import ElasticityCriterion
 from harness.criteria.scaling._elasticity import Elasticity
@@ -217,6 +218,31 @@ def test_a_level_shows_what_a_replica_takes_once_it_has_lasted_for_five_seconds(
     assert isinstance(found, Elasticity) and found.capacity.kept_per_s == kept
 
 
+@pytest.mark.parametrize(
+    ("per_s", "failed", "loads"),
+    [
+        (2, 0, []),  # fewer in a second say nothing
+        (3, 0, [(5.0, True)]),
+        (20, 0, [(5.0, True)]),
+        (20, 5, [(5.0, True)]),  # 95 % of them are good, and have to be
+        (20, 6, [(5.0, False)]),
+    ],
+)
+def test_a_load_is_kept_with_95_percent_of_three_requests_a_second(
+    per_s: int, failed: int, loads: list[tuple[float, bool]]
+) -> None:
+    """Of two replicas with 10 starts/s for seven seconds, of which two are left out."""
+    good = 7 * per_s - failed
+    outcomes = ["http 502" if number >= good else OK for number in range(7 * per_s)]
+    requests = [Request(number // per_s, "node", "GET /", each, 0.1) for number, each in enumerate(outcomes)]
+    two = Steps(((0.0, 2.0),), 7.0)
+    whole = run()
+    header = dataclasses.replace(whole.header, level=((0, 10.0), (7, 10.0)))
+    recording = dataclasses.replace(whole, header=header, slices=slices(requests))
+    slo = ServiceLevel(0.5, {})
+    assert list(elasticity._observed_loads(recording, Sampled(two, two, two, 1.0, 1.0, math.inf), slo)) == loads
+
+
 def test_a_capacity_that_is_only_bracketed_decides_nothing_within_its_bracket() -> None:
     """From 16 to 26 starts/s a replica: 26 starts/s may need one or two; but what both need is known."""
     never = run(((-2.0, 1),))
@@ -395,9 +421,10 @@ def test_turns_of_a_demand_that_is_bracketed_leave_open_how_many_are_too_many(mo
     def turning(turns: int) -> Steps:
         return Steps(tuple((10.0 * n, 1 + n % 2) for n in range(turns + 2)), 80.0)
 
-    supply = Sampled(turning(5), turning(5), turning(5), 1.0, 1.0, 10.0)
+    supply = Sampled(turning(5), turning(5), turning(5), 1.0, 1 / 3, 10.0)
     capacity = elasticity.Capacity(10.0, 20.0, False, 10.0, 20.0)
     measured = Elasticity("haproxy", capacity, turning(3), turning(1), supply, None, 1)
     monkeypatch.setattr(elasticity, "measure", lambda *_: measured)
     found = judged(STABLE, run())
     assert (found.figure, found.interval) == (2, (2, 4))
+    assert found.evidence["sampled every (s)"] == 0.333

@@ -10,6 +10,7 @@ import pytest
 
 from harness.analysis.histogram import bucket_index
 from harness.criteria import load
+from harness.criteria.guards import enough_users
 from harness.criteria.guards.enough_users import Stream
 from harness.findings import CLIENTS, Finding, Outcome
 from harness.recording import CriterionSpec, Recording, Slice
@@ -345,3 +346,14 @@ def test_a_second_in_which_one_waited_is_crowded() -> None:
     waits = {"Visitor": {bucket_index(300_000): 1}}
     made.add(StartsMark(10, "w", {"Visitor": 50}, stream=ARRIVALS, due={"Visitor": 50}, waits=waits), "Visitor")
     assert made.users_needed() == (100, 50, 2)
+
+
+def test_a_class_that_a_load_process_does_not_speak_of_adds_nothing() -> None:
+    told = StartsMark(30, "w", {"Visitor": 5}, stream=ARRIVALS, due={"Visitor": 7}, busy={"Visitor": (5, 2.5)})
+    silent = StartsMark(30, "x", {}, stream=ARRIVALS)
+    stream = Stream("spike", "Visitor", {})
+    for mark in (told, silent, silent):
+        stream.add(mark, "Visitor")
+    assert (stream.due, stream.started, stream.due_in, stream.late_in) == (7, 5, {30: 7}, {30: 2})
+    assert enough_users._held([told, silent, told], "Visitor") == {30: (10, 5.0)}
+    assert enough_users._held([silent], "Visitor") == {30: (0, 0.0)}

@@ -213,6 +213,9 @@ def test_the_highest_burn_rate_is_that_of_the_lower_window_and_each_end_has_its_
     assert (burn.rate, burn.at_s) == (pytest.approx(10), 6)
     assert burn.low == pytest.approx(100 * clopper_pearson(20, 200, 0.975)[0])
     assert burn.high == pytest.approx(100 * clopper_pearson(40, 400, 0.95)[1])
+    even = [Tally(100, 90, {"http 503": 10}, 0, {}, {}, {})] * 6
+    of_several = error_budget.ErrorBudget()._highest(Rule("1 h", 4, 2, 6.0), even, Objective(0.99), 2)
+    assert (of_several.rate, of_several.at_s) == (pytest.approx(10), 4), "the first of several that are as high"
 
 
 def test_a_budget_is_that_of_all_the_run_and_says_what_of_it_is_spent() -> None:

@@ -7,8 +7,9 @@ import math
 
 import pytest
 
+from harness.criteria import load
 from harness.criteria._seen import Seen
-from harness.criteria.guards.failures_judged import _fault_times
+from harness.criteria.guards.failures_judged import _fault_times, _unseen
 from harness.findings import Finding, Outcome
 from harness.recording import Recording, Slice
 from harness.recording_header import CriterionSpec, PlannedClass
@@ -262,3 +263,46 @@ def test_outcomes_that_are_looked_at_show(only: tuple[str, ...], but: tuple[str,
     seen = Seen(0, 1, "", frozenset(only), frozenset(but))
     assert {outcome for outcome in ("http 500", SHED) if seen.shows(outcome)} == shown
     assert seen.is_all is not bool(only or but)
+
+
+WHOLE = ("connections_kept", "error_budget", "message_delivery", "reconnect_time", "wrong_refusals")
+
+
+@pytest.mark.parametrize(
+    ("name", "from_s", "until_s"),
+    [
+        *((name, 0, math.inf) for name in WHOLE),
+        *((name, 30, 31) for name in ("error_ratio", "latency_quantile", "shed_ratio")),
+        ("recovery_time", 31, 91),
+        ("scaling_errors", 30, math.inf),
+    ],
+)
+def test_where_failures_show_by_default(name: str, from_s: float, until_s: float) -> None:
+    seen = load(criterion(name)).failures_seen(recordings.healthy())
+    assert {(each.start_s, each.end_s) for each in seen} == {(from_s, until_s)}
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "wanted"),
+    [
+        (("http 500",), "An error_ratio of that phase"),
+        ((SHED,), "A shed_ratio of that phase"),
+        (("http 500", SHED), "An error_ratio and a shed_ratio of that phase"),
+    ],
+    ids=str,
+)
+def test_what_would_judge_them_is_named(outcomes: tuple[str, ...], wanted: str) -> None:
+    failed = (Slice(60, "worker-1", "GET /x", outcome, 50, 0, {}) for outcome in outcomes)
+    found = guarded(dataclasses.replace(recordings.healthy(), slices=tuple(failed)))
+    assert (
+        found.outcome is Outcome.INCONCLUSIVE and f". {wanted}, and of these requests, would judge it" in found.reason
+    )
+
+
+def test_seconds_in_which_every_failure_shows_are_left_out_and_those_after_them_count() -> None:
+    run = recordings.healthy()
+    pieces = [Slice(t, "w", "GET /x", outcome, 5, 0, {}) for t in (29, 30, 31) for outcome in (OK, "http 500")]
+    found = _unseen(run, "GET /x", run.header.phases[0], pieces, [Seen(30, 31)])
+    assert (found.requests, found.causes) == (20, {"http 500": 10})
+    some = _unseen(run, "GET /x", run.header.phases[0], pieces, [Seen(30, 31, only=frozenset({"http 500"}))])
+    assert (some.requests, some.causes) == (30, {"http 500": 10})

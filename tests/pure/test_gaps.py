@@ -6,7 +6,9 @@ import math
 
 import pytest
 
+from harness.criteria._injections import Injection
 from harness.criteria.recovery._gaps import Gap, gaps, tries_of, usual_s
+from harness.criteria.recovery.outage import _of_fault
 from harness.recording import Operation
 from tests.histories import read, recording, write
 
@@ -80,3 +82,20 @@ def test_tries_are_those_of_a_kind_and_a_way_on_all_nodes() -> None:
     tries = tries_of(recording(nodes=nodes), "read", "ser*")
     assert [one.invoke_s for one in tries.good] == [2, 4]
     assert (tries.bad_s, tries.count, tries.uncertainty_s) == ((5, 7), 4, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("gaps_of", "told"),
+    [
+        ([(9.0, 12.0, 1.0, 2)], "3 s, 2 in vain"),
+        ([(9.0, 10.0, 1.0, 2)], "not watched"),  # it ended when the fault began
+        ([(20.0, 22.0, 1.0, 2)], "not watched"),  # it began with the next one
+        ([(9.0, 12.0, 1.0, 2), (12.0, 17.0, 0.5, 0), (19.0, 40.0, 0.9, 3)], "3 s, 2 in vain"),
+        ([(9.0, 12.0, 1.0, 2), (12.0, 17.0, 1.0, 0)], "5 s, 0 in vain"),
+    ],
+)
+def test_of_each_fault_the_stretch_is_told_that_clients_would_have_seen_most_of(
+    gaps_of: list[tuple[float, float, float, int]], told: str
+) -> None:
+    faults = Injection("kill", 10.0, 11.0), Injection("kill", 20.0, 21.0)
+    assert _of_fault([Gap(*each) for each in gaps_of], faults[0], faults) == told

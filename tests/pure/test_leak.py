@@ -284,3 +284,9 @@ def test_long_series_are_thinned_without_losing_their_slope() -> None:
     found = trend(x, 3 * x)
     assert found is not None
     assert found.slope == pytest.approx(3)
+
+
+def test_of_what_is_not_known_there_is_no_figure() -> None:
+    unknown = LeakTest(Growth.UNKNOWN, "too short")
+    assert (unknown.rise_bytes, unknown.rise_interval_bytes, unknown.needed_bytes) == (None, (0, 0), 0)
+    assert (unknown.segments_growing, unknown.duration_s, unknown.level_bytes) == (0, 0, 0)

@@ -329,6 +329,7 @@ def test_the_queue_that_is_taken_off_is_that_of_the_next_level_that_held() -> No
     [
         ("latency_quantile", 0.95, 20, True),
         ("latency_quantile", 0, 20, False),
+        ("latency_quantile", 0.95, 0.5, True),
         ("latency_quantile", 0.95, 0, False),
         ("error_ratio", 0.95, 20, False),
     ],
@@ -337,6 +338,12 @@ def test_a_queue_can_hide_only_in_a_quantile_of_a_load_that_lasts(
     kind: str, quantile: float, plateau_s: float, is_sustained: bool
 ) -> None:
     assert Searched("it", kind, quantile, "--peak", "starts/s", plateau_s).is_sustained is is_sustained
+
+
+def test_however_many_runs_contradict_each_other_the_limit_has_a_posterior() -> None:
+    """The likelihood of 800 of them is smaller than any number."""
+    found = posterior([(80.0, True), (80.0, False)] * 400)
+    assert found.quantile(0.5) == pytest.approx(80, rel=0.01) and found.probability.sum() == pytest.approx(1)
 
 
 def test_only_what_holds_or_breaks_for_sure_is_a_pass_or_a_fail() -> None:
@@ -467,6 +474,12 @@ def finding(outcome: Outcome, name: str = "latency_quantile", **more: object) ->
         ([finding(Outcome.INCONCLUSIVE, interval=(0.4, 0.6), figure=0.55)], SEEMS_TO_BREAK),
         ([finding(Outcome.INCONCLUSIVE, interval=(0.4, 0.6), figure=0.55, kind="hit_ratio")], SEEMS_TO_HOLD),
         ([finding(Outcome.INCONCLUSIVE, interval=(0.4, math.inf))], Silence.TOO_FEW),
+        ([finding(Outcome.INCONCLUSIVE, interval=(0.4, math.inf), figure=0.45)], Silence.TOO_FEW),
+        ([finding(Outcome.INCONCLUSIVE, interval=(-math.inf, 0.6), figure=0.55)], Silence.TOO_FEW),
+        ([finding(Outcome.INCONCLUSIVE, interval=(0.4, 0.6), figure=0.5)], SEEMS_TO_HOLD),
+        ([finding(Outcome.INCONCLUSIVE, interval=(0.4, 0.6), figure=0.45, limit=None)], Silence.TOO_FEW),
+        ([finding(Outcome.INCONCLUSIVE, interval=(0.4, 0.6))], Silence.TOO_FEW),
+        ([finding(Outcome.INCONCLUSIVE, interval=None, figure=0.45)], Silence.UNUSABLE),
         ([finding(Outcome.INCONCLUSIVE, voided_by="generator_health")], Silence.GENERATOR),
         ([finding(Outcome.INCONCLUSIVE, voided_by="machine_pressure")], Silence.GENERATOR),
         ([finding(Outcome.INCONCLUSIVE, voided_by="enough_users")], Silence.GENERATOR),

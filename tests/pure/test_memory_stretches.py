@@ -223,6 +223,9 @@ def test_the_leak_is_that_of_the_stretch_that_looks_most_like_one() -> None:
     assert after.leak.reason.startswith("worker: steady growth")
     still = measured(process("api", always(200)), process("worker", always(100), starts=(36,)))
     assert still.leak is not None and still.leak.growth is Leak.NONE
+    # The others are steady; of one that began so late nobody knows, and that is no PASS.
+    late = measured(process("api", always(200)), process("worker", always(100), starts=(45, 55, 65, 75, 85)))
+    assert late.leak is not None and late.leak.growth is Leak.UNKNOWN
     short = measured(process("worker", always(100), starts=(60,)))
     assert short.leak is not None and short.leak.growth is Leak.UNKNOWN
     assert math.isfinite(short.leak.duration_s)

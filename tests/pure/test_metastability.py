@@ -202,6 +202,8 @@ def test_goodput_is_a_share_of_what_the_baseline_had() -> None:
     assert found.interval == pytest.approx((low, high))
     assert found.describe("baseline").startswith("300 of 600 requests were answered well in the last 30 s, 52.6 % of")
     assert [found.is_back(limit) for limit in (low, low + 0.001, high, high + 0.001)] == [True, None, None, False]
+    odd = Goodput.of(sick, baseline, ServiceLevel(1.0, {}), 70, 99)
+    assert odd is not None and odd.offered == 580, "each second of them"
     assert Goodput.of(sick, baseline, ServiceLevel(1.0, {}), 200, 230) is None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 import marshal
 import os
 import signal
@@ -12,11 +13,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from tests.mutants import fork, session
+from tests.mutants import executed, fork, session
 from tests.mutants.fork import BROKEN, LOOPS, WAITS, in_a_fork
 from tests.mutants.mutations import mutants_of
 from tests.mutants.session import KILLED, NOT_EXECUTED, SURVIVED, UNDECIDED
@@ -49,6 +51,8 @@ ASKED = ("answers", "names", "quality")
         ("import math", set()),
         ("if TYPE_CHECKING: x = 1", set()),
         ("x += 2", {"Add= → Sub=", "2 → 3", "2 → 4"}),
+        ("x = zip(a, b, strict=True)", set()),
+        ("x = field(repr=False, compare=False)", {"False → True"}),
     ],
 )
 def test_what_may_be_changed_in_a_line(line: str, told: set[str], tmp_path: Path) -> None:
@@ -67,6 +71,36 @@ def test_a_change_is_known_by_its_function_and_its_lines(tmp_path: Path) -> None
     )
     made = {(mutant.function, mutant.lines) for mutant in mutants_of(path)}
     assert made == {("", (1, 1)), ("", (3, 3)), ("A.c", (5, 6))}
+
+
+def test_who_executes_little_but_a_file_is_asked_first_about_it(tmp_path: Path) -> None:
+    """And the quickest of those who are alike; who does not execute the statement is not asked at all."""
+    path = tmp_path / "source.py"
+    path.write_text("def answer(a):\n    if a:\n        return 1\n    return 2\n")
+    mutant = next(each for each in mutants_of(path) if each.what == "1 → 2")
+    of, other = str(path), "other.py"
+    lines = {
+        "all that judges": {of: [1, 2, 3], other: list(range(99))},
+        "of it, long": {of: [1, 2, 3]},
+        "of it, short": {of: [1, 2, 3]},
+        "elsewhere": {of: [1, 2, 4]},
+    }
+    took_s = {"all that judges": 0.001, "of it, long": 0.3, "of it, short": 0.1, "elsewhere": 0.01}
+    known = {test: {"cpu_s": took_s[test], "lines": each} for test, each in lines.items()}
+    items: dict[str, Any] = {test: SimpleNamespace(path=Path("test_it.py")) for test in lines}
+    assert session._asked(mutant, known, items) == ["of it, short", "of it, long", "all that judges"]
+
+
+def test_what_was_executed_is_known_until_one_of_these_files_changes(tmp_path: Path) -> None:
+    source, kept = tmp_path / "source.py", tmp_path / "kept.json"
+    assert not executed._holds(kept)
+    source.write_text("x = 1\n")
+    kept.write_text(json.dumps({"files": {str(source): executed._digest([source])}, "tests": {}}))
+    assert executed._holds(kept)
+    source.write_text("x = 2\n")
+    assert not executed._holds(kept)
+    source.unlink()
+    assert not executed._holds(kept)
 
 
 def loop() -> str:

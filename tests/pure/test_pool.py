@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import statistics
 from collections.abc import Callable
 
 import pytest
@@ -17,7 +18,7 @@ from harness.analysis.histogram import bucket_index
 from harness.criteria.pool import _levels as levels
 from harness.criteria.pool import _sessions as sessions
 from harness.criteria.pool.pool_saturation import _describe
-from harness.criteria.pool.pool_stable import _difference
+from harness.criteria.pool.pool_stable import _difference, _persistence
 from harness.findings import CLIENTS, TARGET, Finding, Outcome
 from harness.recording import ProbeSample, Recording, Slice
 from harness.recording_header import CriterionSpec, Phase
@@ -386,6 +387,13 @@ def test_samples_that_are_alike_count_as_fewer() -> None:
     independent = stats.ttest_ind([0.65, 0.66] * 5, wave, equal_var=False).confidence_interval(0.95)
     assert excess > independent.low > 0.05
     assert low < 0 < excess < high
+    # The tail scatters as the baseline does, in as many samples as are independent.
+    alike = _persistence((wave, [0.65 + 0.01 * (t % 2) for t in range(10)]))
+    parts = [statistics.variance(wave) * (1 + alike) / (1 - alike) / n for n in (30, 10)]
+    sizes = [n * (1 - alike) / (1 + alike) for n in (30, 10)]
+    freedom = sum(parts) ** 2 / sum(part**2 / max(1, size - 1) for part, size in zip(parts, sizes, strict=True))
+    margin = stats.t.ppf(0.975, max(1, freedom)) * math.sqrt(sum(parts))
+    assert (low, high) == (pytest.approx(excess - margin), pytest.approx(excess + margin))
 
 
 @pytest.mark.parametrize(("more", "outcome"), [(0.05, Outcome.PASS), (0.15, Outcome.INCONCLUSIVE), (0.3, Outcome.FAIL)])
@@ -441,7 +449,11 @@ def test_an_age_may_have_grown_between_two_samples(oldest_s: float, expected: st
 def test_what_was_idle_to_the_end_is_evidence() -> None:
     """In the last phase, whichever that is."""
     run = closed_pool(idle_in_transaction=2, oldest_s=1)
-    assert judged("long_transactions", run).evidence["idle in transaction throughout the idle"] == 2
+    evidence = judged("long_transactions", run).evidence
+    assert evidence["idle in transaction throughout the idle"] == 2
+    assert [key for key in evidence if key.startswith("idle in transaction")] == [
+        "idle in transaction throughout the idle"
+    ]
 
 
 def test_two_levels_are_a_climb_and_one_is_none() -> None:
@@ -605,3 +617,31 @@ def test_who_was_not_read_in_a_stretch_is_named_with_its_error_there() -> None:
         of_pool(85.0, "c", 1),
     )
     assert levels.unread(dataclasses.replace(healthy(), probes=samples), 70, 80) == "a (timed out), c"
+
+
+@pytest.mark.parametrize(
+    ("t", "is_quiet"), [(9.9, True), (10.0, False), (11.49, False), (11.6, True), (29.9, True), (30, False)]
+)
+def test_nothing_is_under_way_once_the_longest_answer_would_have_come(t: float, is_quiet: bool) -> None:
+    """The requests of the second that begins at 10 s took half a second at most, until 11.5 s; the last, at 30 s, ended
+    what is looked at.
+    """
+    pieces = tuple(Slice(at, "w", "GET /", "ok", 1, 0, {bucket_index(500_000): 1}) for at in (10, 30))
+    sample = ProbeSample(t, levels.PROBE, "api", {levels.IN_USE: 3.0})
+    run = dataclasses.replace(healthy(), slices=pieces, probes=(sample,))
+    assert dict(levels._in_use_without_load(run, 30.0)) == ({"api": [3.0]} if is_quiet else {})
+
+
+@pytest.mark.parametrize(("in_use", "contradicts"), [(1.2, True), (1.4, False)])
+def test_a_use_that_is_three_standard_errors_below_what_was_held_is_no_chance(
+    monkeypatch: pytest.MonkeyPatch, in_use: float, contradicts: bool
+) -> None:
+    """Four were held, of which five samples show the mean to √(4 ÷ 5) = 0.89: at least 1.32 of them."""
+    monkeypatch.setattr(levels, "_held", lambda *_: 4.0)
+    monkeypatch.setattr(levels, "instants", lambda *_: [levels.Instant(t, in_use, 8, None) for t in range(5)])
+    assert bool(levels.contradiction(healthy())) is contradicts
+
+
+@pytest.mark.parametrize(("size", "ratio"), [(None, 0), (0, 0), (4, 0.75)])
+def test_without_its_size_nothing_of_a_pool_is_in_use(size: float | None, ratio: float) -> None:
+    assert levels.Instant(1.0, 3.0, size, None).use_ratio == ratio

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from harness.analysis.restarts import restarts
+from harness.criteria.recovery.process_restarts import _listed
 from harness.findings import Finding, Outcome
 from harness.recording import CriterionSpec, ProbeSample, Recording
 from harness.recording_marks import INJECTED, UNDONE, FaultMark
@@ -227,3 +228,9 @@ def test_the_charts_mark_it() -> None:
     assert [(mark.t, mark.short, mark.text) for mark in marks] == [
         (60.1, "restart", "restart of api at 60 s (pid 100, then 101)")
     ]
+
+
+def test_five_of_them_are_told_and_of_the_others_how_many() -> None:
+    told = [str(number) for number in range(7)]
+    assert _listed(told[:5]) == "0, 1, 2, 3, 4"  # type: ignore[arg-type]
+    assert _listed(told) == "0, 1, 2, 3, 4, 2 more"  # type: ignore[arg-type]

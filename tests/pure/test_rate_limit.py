@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from harness.criteria.rate_limit._takes import Admissions, Take
+from harness.criteria.rate_limit._takes import Admissions, Key, Take, Window, by_source
 from harness.findings import Finding, Outcome
 from harness.recording import ADMITTED, BYPASS, REFUSED, TAKE, CriterionSpec, Operation, Recording
 from harness.recording_marks import INJECTED, UNDONE, FaultMark
@@ -259,7 +259,9 @@ def test_keys_get_the_same() -> None:
     limiters = {key: Sliding(size) for key, size in sizes.items()}
     unfair = judged(*takes(lambda key, _: limiters[key], keys=("k", "l"), latency_s=0.0005), criterion="key_fairness")
     assert unfair.outcome is FAIL and unfair.figure == pytest.approx(0.6, abs=0.02) and "l got fewest" in unfair.reason
-    assert judged(*takes(shared()), criterion="key_fairness").outcome is INCONCLUSIVE
+    alone = judged(*takes(shared()), criterion="key_fairness")
+    assert alone.outcome is INCONCLUSIVE
+    assert alone.reason == "only k asked for more than the limit; fairness needs two that do"
 
 
 def away(*verdicts: str) -> Finding:
@@ -373,3 +375,18 @@ def test_a_rate_that_is_too_high_for_fixed_windows_shows_in_four_of_them() -> No
     run = histories.recording(*steady, *refused(1, begin_s=120.0))
     over = found(run, "over_admission", allowed=5, window_s=10.0, algorithm="fixed_window")
     assert (over.outcome, over.figure) == (FAIL, 40 / 25)
+
+
+@pytest.mark.parametrize(
+    ("begin_s", "told"), [(1.0, {"a1": 1}), (1.01, {"a2": 1}), (0.99, {}), (2.0, {"a2": 1}), (2.01, {})]
+)
+def test_who_has_admitted_in_a_window_counts_what_was_sent_and_answered_in_it(
+    begin_s: float, told: dict[str, int]
+) -> None:
+    """Of one second, both ends included; an answer that does not say by whom counts for nobody."""
+    takes = tuple(
+        Take(replace(at(0.0, ADMITTED), source=source), sent_s, received_s)
+        for source, sent_s, received_s in (("a1", 1.0, 2.0), ("", 1.1, 1.9), ("a2", 2.0, 2.01))
+    )
+    key = Key("k", takes, takes, (), 0, ())
+    assert by_source(key, Window("k", begin_s, 0, 0), 1.0) == told

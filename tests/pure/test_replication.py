@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness import criteria
+from harness.criteria._injections import Injection
 from harness.criteria.replication import _reigns as reigns
+from harness.criteria.replication.lost_writes import LostWrites
 from harness.findings import Finding, Outcome
 from harness.recording import UNCOUNTED, CriterionSpec, Operation, Operations, Recording
 from harness.recording_marks import FaultMark
 from harness.recording_values import Scalar
-from tests import ledgers
+from tests import histories, ledgers
 from tests.histories import recording
 from tests.ledgers import KILLED, NODES, ask, failover, ledger, sample, sampled, write, writes
 
@@ -209,7 +213,9 @@ def test_a_service_that_does_not_come_back_is_never_a_pass() -> None:
     found = judged("outage", ledger(writes(away=(12, 99))), limit_s=30)
     assert (found.outcome, found.figure, found.censored) == (FAIL, None, True)
     assert interval(found) == (47.94, math.inf)
-    assert judged("outage", ledger(writes(away=(12, 99))), limit_s=48).outcome is INCONCLUSIVE
+    assert found.reason.endswith("in the 48 s that were left of the load, limit 30 s")
+    longer = judged("outage", ledger(writes(away=(12, 99))), limit_s=48)
+    assert longer.outcome is INCONCLUSIVE and longer.reason.endswith("; a longer load would settle it")
 
 
 def test_tries_that_are_further_apart_than_the_limit_show_nothing() -> None:
@@ -325,6 +331,7 @@ def test_an_old_primary_rejoins_between_two_samples() -> None:
     """Away at 19.25 s, there at 20.25 s, and struck at 12 s."""
     found = judged("rejoin_time", sampled(ledger(writes()), failover()), limit_s=10)
     assert (found.outcome, interval(found)) == (PASS, (7.25, 8.26))
+    assert "followed the primary 7.25 s to 8.26 s after the fault was injected" in found.reason
     assert judged("rejoin_time", sampled(ledger(writes()), failover()), limit_s=8).outcome is INCONCLUSIVE
 
 
@@ -362,6 +369,7 @@ def test_the_largest_lag_is_judged_as_far_as_samples_tell() -> None:
     for lag_s, outcome in ((4.4, PASS), (4.6, INCONCLUSIVE), (5.1, FAIL)):
         found = judged("replication_lag", sampled(ledger(writes()), failover(lag_s=lag_s)))
         assert (found.outcome, found.figure) == (outcome, lag_s)
+        assert found.evidence["replicas"] == 1
         assert ("; samples at shorter intervals would settle it" in found.reason) is (outcome is INCONCLUSIVE)
 
 
@@ -401,3 +409,24 @@ def test_a_reign_lasts_while_nothing_says_otherwise(
 ) -> None:
     """From the end of its first evidence to the beginning of its last, each of which took 100 ms."""
     assert list(reigns._reigns([reigns.Seen(at_s, at_s + 0.1, is_primary) for at_s, is_primary in seen])) == told
+
+
+@pytest.mark.parametrize(("load_processes", "error_s"), [(1, 0.1), (2, 0.2)])
+def test_instants_of_two_load_processes_may_be_apart_by_both_errors(load_processes: int, error_s: float) -> None:
+    """Against a probe, whose clock is one of theirs: a write from 3 s to 4 s, by a clock that is wrong by 0.1 s."""
+    node = "db1 127.0.0.1:1"
+    wrote = replace(histories.write(1, 3.0, 4.0), source="127.0.0.1:1")
+    nodes = {f"w{n}": (0.1, [wrote] if n == 0 else []) for n in range(load_processes)}
+    seen, writes_named = reigns.evidence_of(histories.recording(nodes=nodes), {node: []})
+    assert writes_named == 1
+    assert seen == {node: [reigns.Seen(pytest.approx(3 - error_s), pytest.approx(4 + error_s), wrote=True)]}
+
+
+@pytest.mark.parametrize(
+    ("returned_s", "at_risk"), [(10.99, 0), (11.0, 1), (11.5, 1), (12.0, 1), (12.01, 0), (40.0, 1)], ids=str
+)
+def test_a_write_is_at_risk_for_a_second_before_a_fault(returned_s: float, at_risk: int) -> None:
+    """Of 12 s and of 40.5 s."""
+    faults = [Injection("kill", 12.0, 13.0), Injection("kill", 40.5, 41.0)]
+    row: Any = SimpleNamespace(acknowledged=SimpleNamespace(return_s=returned_s))
+    assert LostWrites(at_risk_s=1.0)._shortly_before(faults, (row,)) == at_risk

@@ -169,3 +169,12 @@ def test_a_level_without_users_or_without_answers_is_none() -> None:
         whole = fit(LEVELS, [law.throughput(n) for n in LEVELS])
         more = fit([0.0, *LEVELS, 256.0], [7.0, *(law.throughput(n) for n in LEVELS), 0.0])
     assert whole is not None and more is not None and more.law == whole.law and more.highest == 128
+
+
+def test_a_ceiling_is_one_where_two_levels_reach_it_whatever_fits_better() -> None:
+    """1, 2 and 2.2 for 1, 2 and 3: the last alone would fit with nothing left over."""
+    n, x = np.array([3.0, 1.0, 2.0]), np.array([2.2, 1.0, 2.0])
+    found = usl._ceiling(n, x, 1.0)
+    assert found is not None and (found.gamma, found.limit_per_s) == (1, pytest.approx(2.1))
+    assert found.interval_per_s[0] < 2.1 < found.interval_per_s[1]
+    assert usl._ceiling(n[:2], x[:2], 1.0) is None

@@ -7,6 +7,7 @@ import dataclasses
 import pytest
 
 from harness import criteria
+from harness.criteria.requests import throughput
 from harness.findings import Finding, Outcome
 from harness.recording import Recording, Slice
 from harness.recording_header import CriterionSpec, Phase, PlannedGate
@@ -82,3 +83,9 @@ def test_what_nobody_knows_of_a_run_that_was_cut_off_may_have_been_good() -> Non
         found = judged(cut, lower_limit_per_s=limit)
         assert (found.outcome, found.interval) == (outcome, (6, 10))
         assert advice in found.reason
+
+
+def test_a_phase_without_seconds_has_the_users_of_no_instant() -> None:
+    header = dataclasses.replace(run(1).header, level=((0, 10.0), (30, 10.0)), level_unit="users")
+    assert throughput._users(header, Phase("spike", 10, 10)) == 0
+    assert throughput._users(header, Phase("spike", 10, 11)) == 10

@@ -81,6 +81,9 @@ def test_the_shift_is_the_median_of_all_differences() -> None:
     figure, interval = two_samples.shift(exact([1, 2, 3, 4]), exact([11, 12, 13, 14]), 0.95)
     assert figure == 10
     assert interval == (7, 13)
+    # Of an even number the mean of the two in the middle, of an odd one the middle.
+    assert two_samples.shift(exact([0]), exact([1, 2, 5, 100]), 0.95)[0] == 3.5
+    assert two_samples.shift(exact([0]), exact([1, 2, 100]), 0.95)[0] == 2
 
 
 def test_three_against_three_have_no_interval_of_95_percent() -> None:

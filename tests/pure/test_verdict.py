@@ -103,6 +103,7 @@ def test_guards_void_what_they_name_and_nothing_else(
     assert latency.voided_by == ("guard" if voids in (ALL, (CLIENTS,)) else None)
     assert found.outcome is verdict_is
     assert [f.is_guard for f in found.findings] == [False, True, True], "guards come last"
+    assert sum(f.criterion == RUN_COMPLETE for f in found.findings) == 1, "it is judged whether it is listed or not"
 
 
 def test_a_fail_that_no_guard_voids_stands_beside_one_that_is_void(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -75,6 +75,7 @@ def test_nothing_to_pass_is_said_before_anything_else_but_a_fail() -> None:
     )
     assert outcome_in_words(RUN, [*passed, *guards], 1)[0] is P
     empty = replace(RUN, slices=(replace(RUN.slices[0], count=0, latency={}),))
+    assert outcome_in_words(replace(RUN, slices=(*RUN.slices, *empty.slices)), passed, 1)[0] is P, "some were"
     nothing = "No request was recorded, so nothing can be said about the target"
     assert outcome_in_words(empty, passed, 1) == (I, f"{nothing}.")
     assert RUN.end is not None

@@ -31,7 +31,7 @@ def seconds_of(recording: Recording, patterns: Collection[str]) -> list[int]:
     for number, step in enumerate(steps):
         if not any(fnmatchcase(step.key, pattern) for pattern in patterns):
             continue
-        later_s = [each.invoke_s for each in steps[number + 1 : number + 2]]
+        later_s = [each.invoke_s for each in steps[number + 1 :]]
         end_s = step.return_s if step.return_s is not None else min([*later_s, max(load, default=0) + 1.0])
         found |= load.intersection(range(math.floor(step.invoke_s), math.ceil(end_s)))
     return sorted(found)
