@@ -74,6 +74,9 @@ def write(
     """
     written, problems = [], []
     for name in _chosen(wanted):
+        if (other := _owner(name)) != name:
+            problems.append(f"{name}: {_files()[name]} is what {other} writes, give it a FILE_NAME of its own")
+            continue
         try:
             form = _load(name)
             text = form.render(recording, verdict)
@@ -89,6 +92,12 @@ def write(
 
 def _chosen(wanted: Collection[str]) -> tuple[str, ...]:
     return tuple(name for name in available() if not wanted or name in wanted or name == ALWAYS)
+
+
+def _owner(name: str) -> str:
+    """The format that writes the file of this one: of a copy with the same ``FILE_NAME`` it is another."""
+    same = [other for other, file in _files().items() if file == _files()[name]]
+    return ALWAYS if ALWAYS in same else same[0]
 
 
 def _load(name: str) -> Format:

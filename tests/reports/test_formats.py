@@ -111,6 +111,18 @@ def test_a_format_that_crashes_keeps_no_other_from_being_written(
     assert problems == ["markdown: ZeroDivisionError: integer division or modulo by zero, mend reports/markdown.py"]
 
 
+def test_a_copy_with_the_same_file_name_overwrites_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    named = {"chat": "verdict.json", "markdown": "report.md", "notes": "report.md", "verdict_json": "verdict.json"}
+    monkeypatch.setattr(reports, "_files", lambda: named)
+    run = recordings.healthy()
+    written, problems = reports.write(run, judge(run), tmp_path)
+    assert [path.name for path in written] == ["report.md", "verdict.json"]
+    assert problems == [
+        "chat: verdict.json is what verdict_json writes, give it a FILE_NAME of its own",
+        "notes: report.md is what markdown writes, give it a FILE_NAME of its own",
+    ]
+
+
 def test_hostile_names_are_written_too(tmp_path: Path) -> None:
     run = runs.hostile()
     written, _ = reports.write(run, runs.verdict(run), tmp_path)
