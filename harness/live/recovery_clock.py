@@ -62,11 +62,6 @@ class RecoveryClock:
         self._limit_us: float | None = None
         self._bad_ratio = 0.0
 
-    @property
-    def starts_s(self) -> int | None:
-        """The end of the spike; None where there is none."""
-        return None if self._spike is None else self._spike.end_s
-
     def close_second(
         self, t: int, second_of: Callable[[int], tuple[RunningTally, int]], baseline: RunningTally
     ) -> None:

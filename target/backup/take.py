@@ -16,7 +16,6 @@ from target.errors import UsageError
 DUMP_FILE = "database.dump"
 DATA = "data"
 MANIFEST = "backup_manifest"
-LEDGER = "ledger"
 
 
 def take(catalogue: Catalogue, kind: str, dsn: str, old_snapshot_s: float = 0.0) -> Backup:

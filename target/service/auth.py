@@ -12,6 +12,7 @@ from starlette.routing import Route
 
 from target.faults.contract import QueuesLogins
 from target.faults.switchboard import Switchboard
+from target.service.request_body import is_storable
 from target.service.resources import Resources
 from target.service.unavailable import Unavailable
 
@@ -79,8 +80,7 @@ def parse_credentials(body: bytes) -> Credentials:
     values = []
     for name in ("username", "password"):
         value = document.get(name)
-        # PostgreSQL has no NUL in text, and a lone surrogate has no UTF-8: neither can be anybody's name.
-        if not isinstance(value, str) or not 0 < len(value) <= LONGEST_FIELD or not _storable(value):
+        if not isinstance(value, str) or not 0 < len(value) <= LONGEST_FIELD or not is_storable(value):
             raise MalformedRequest(f"{name} must be a string of 1 to {LONGEST_FIELD} characters")
         values.append(value)
     return Credentials(*values)
@@ -91,10 +91,6 @@ async def _turn(faults: Switchboard) -> None:
     fault = faults.active
     if isinstance(fault, QueuesLogins) and not await fault.turn(lambda: faults.active is fault):
         raise Unavailable("logins", "too many wait for their turn")
-
-
-def _storable(text: str) -> bool:
-    return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 async def _body(request: Request) -> bytes:

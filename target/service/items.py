@@ -14,6 +14,7 @@ from starlette.routing import Route
 from target.faults.contract import IgnoresOthers, LosesInvalidation, ReadsStale
 from target.service.item_cache import CacheUnavailable
 from target.service.item_store import Item
+from target.service.request_body import is_storable
 from target.service.resources import Resources
 
 LONGEST_KEY = 200
@@ -162,13 +163,9 @@ def parse_item(key: str, body: bytes) -> Item:
     version, value = document.get("version"), document.get("value")
     if not isinstance(version, int) or isinstance(version, bool) or not -(2**63) <= version < 2**63:
         raise ValueError("version must be a whole number of 64 bits")
-    if not isinstance(value, str) or len(value) > LONGEST_VALUE or "\0" in value or not _encodable(value):
+    if not isinstance(value, str) or len(value) > LONGEST_VALUE or not is_storable(value):
         raise ValueError(f"value must be a string of at most {LONGEST_VALUE} characters")
     return Item(version, value)
-
-
-def _encodable(text: str) -> bool:
-    return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _value(counter: Counter) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import LiteralString
 
@@ -82,8 +81,3 @@ class LedgerStore:
         """Rows of seq and id, in order, beyond `after`."""
         ask = self._database.write if primary else self._database.read
         return await ask(LIST, client, after, limit)
-
-
-def doubled(rows: Sequence[tuple[int, str]]) -> int:
-    """How many of these are not the first of their id."""
-    return len(rows) - len({entry_id for _, entry_id in rows})

@@ -64,10 +64,14 @@ def word(document: Mapping[str, Any], name: str) -> str:
 def text(document: Mapping[str, Any], name: str, longest: int, default: str = "") -> str:
     """Any text that PostgreSQL can hold; raises MalformedBody."""
     value = document.get(name, default)
-    storable = isinstance(value, str) and "\0" not in value and not re.search("[\ud800-\udfff]", value)
-    if not storable or len(value) > longest:
+    if not isinstance(value, str) or not is_storable(value) or len(value) > longest:
         raise MalformedBody(f"{name} must be a text of at most {longest} characters")
-    return str(value)
+    return value
+
+
+def is_storable(text: str) -> bool:
+    """PostgreSQL has no NUL in text, and a lone surrogate has no UTF-8."""
+    return "\0" not in text and not re.search("[\ud800-\udfff]", text)
 
 
 def whole(document: dict[str, Any], name: str, default: int) -> int:

@@ -1,4 +1,4 @@
-"""ServiceSettings of one API process: `TARGET_*` in the environment → one frozen, fully checked object."""
+"""Settings of one API process: `TARGET_*` in the environment → one frozen, fully checked object."""
 
 from __future__ import annotations
 
