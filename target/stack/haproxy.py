@@ -122,15 +122,44 @@ def wait_ready(server: Running, directory: Path, servers: Sequence[BackendServer
     """Until its own check has found every API process alive."""
 
     def all_up() -> bool | None:
-        try:
-            answer = runtime_command(stats_socket(directory), "show stat")
-        except OSError:
-            return None
-        rows = [line.split(",") for line in answer.splitlines() if line.startswith("api,")]
-        up = {row[1] for row in rows if row[17] == "UP" and "OK" in row[36]}
-        return True if up >= {one.name for one in servers} else None
+        return True if servers_up(stats_socket(directory), BACKEND) >= {one.name for one in servers} else None
 
     wait_for(server, "in touch with every API process", all_up)
+
+
+@dataclass(frozen=True)
+class ServerStatus:
+    """One server of a backend, as `show stat` has it."""
+
+    name: str
+    status: str
+    last_check: str
+    sessions: int
+    """Requests under way, and WebSockets."""
+
+    @property
+    def up(self) -> bool:
+        """Whether requests go there, also while it is on its way up or down."""
+        return self.status.startswith("UP")
+
+
+def servers_of(stats_socket: Path, backend: str) -> list[ServerStatus]:
+    """Raises OSError when nobody listens."""
+    rows = [line.split(",") for line in runtime_command(stats_socket, "show stat").splitlines()]
+    return [
+        ServerStatus(row[1], row[17], row[36], int(row[4] or 0))
+        for row in rows
+        if row[0] == backend and row[1] not in ("FRONTEND", "BACKEND")
+    ]
+
+
+def servers_up(stats_socket: Path, backend: str) -> set[str]:
+    """Those that the proxy itself has found alive; empty when it does not answer."""
+    try:
+        servers = servers_of(stats_socket, backend)
+    except OSError:
+        return set()
+    return {one.name for one in servers if one.status == "UP" and "OK" in one.last_check}
 
 
 def runtime_command(path: Path, command: str) -> str:

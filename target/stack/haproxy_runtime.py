@@ -2,21 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
-from target.stack.haproxy import BACKEND, CHECKS, runtime_command
+from target.stack.haproxy import BACKEND, CHECKS, ServerStatus, runtime_command, servers_of
 from target.stack.ports import LOOPBACK
-
-
-@dataclass(frozen=True)
-class ServerStatus:
-    """One row of `show stat`."""
-
-    name: str
-    up: bool
-    sessions: int
-    """Requests under way, and WebSockets."""
 
 
 class CommandRefused(OSError):  # noqa: N818
@@ -32,12 +21,7 @@ class HaproxyRuntime:
 
     def servers(self) -> dict[str, ServerStatus]:
         """Every server by name."""
-        rows = [line.split(",") for line in runtime_command(self._socket, "show stat").splitlines()]
-        return {
-            row[1]: ServerStatus(row[1], row[17].startswith("UP"), int(row[4] or 0))
-            for row in rows
-            if row[0] == BACKEND and row[1] != "BACKEND"
-        }
+        return {one.name: one for one in servers_of(self._socket, BACKEND)}
 
     def add(self, name: str, port: int) -> None:
         """A new server that takes requests at once."""

@@ -210,6 +210,6 @@ def _dies_with(parent_pid: int) -> Callable[[], None] | None:
     def arm() -> None:
         libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != parent_pid:
-            os._exit(1)  # the parent died before we stop_signals
+            os._exit(1)  # the parent died before it was set
 
     return arm

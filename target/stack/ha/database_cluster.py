@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import psycopg
 
-from target.stack import postgres, unprivileged
+from target.stack import haproxy, postgres, unprivileged
 from target.stack.ha import database_proxy, patroni, tools
 from target.stack.launch import Running, failed, wait_for
 from target.stack.options import Options
@@ -63,7 +63,11 @@ def wait_replicas(
         row = admin.execute(query + " WHERE state = 'streaming'").fetchone()
         assert row is not None  # an aggregate gives one row
         streams = row[0] == replicas and (asynchronous or bool(row[1]))
-        return True if streams and len(database_proxy.servers_up(directory, "replicas")) == replicas else None
+        return (
+            True
+            if streams and len(haproxy.servers_up(database_proxy.stats_socket(directory), "replicas")) == replicas
+            else None
+        )
 
     _wait_for_all(patronis, "with all replicas", complete)
 

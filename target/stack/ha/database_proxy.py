@@ -99,13 +99,3 @@ def start(
 def stats_socket(directory: Path) -> Path:
     """Its runtime socket; the name is short, because a socket's path has to be."""
     return directory / "database.sock"
-
-
-def servers_up(directory: Path, backend: str) -> set[str]:
-    """The servers of `primary` or `replicas` that get connections now; empty when the proxy does not answer."""
-    try:
-        answer = haproxy.runtime_command(stats_socket(directory), "show stat")
-    except OSError:
-        return set()
-    rows = [line.split(",") for line in answer.splitlines() if line.startswith(f"{backend},")]
-    return {row[1] for row in rows if row[1] not in ("FRONTEND", "BACKEND") and row[17] == "UP" and "OK" in row[36]}
