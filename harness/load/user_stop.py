@@ -9,11 +9,16 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from typing import Any
+from weakref import WeakSet
 
 import gevent
 from locust import User
 
+from harness.safe_text import say
+
 _BOUNDED = "_springback_bounded"
+_told = WeakSet[type[User]]()
+"""Classes of users of which it has been said."""
 ON_STOP_S = 60.0
 """For what is done in ``on_stop``; more where the tasks have more, or the user says so with ``on_stop_s``."""
 
@@ -30,7 +35,17 @@ def _stop(original: Callable[..., bool]) -> Callable[..., bool]:
     def stop(user: Any, force: bool = False) -> bool:
         task_s = 0.0 if force else user.environment.stop_timeout
         on_stop_s = max(task_s, getattr(user, "on_stop_s", ON_STOP_S))
-        gevent.spawn_later(task_s + on_stop_s, user.greenlet.kill, block=False)
+        gevent.spawn_later(task_s + on_stop_s, _end, user, on_stop_s)
         return original(user, force)
 
     return stop
+
+
+def _end(user: User, after_s: float) -> None:
+    if user.greenlet.dead:
+        return
+    user.greenlet.kill(block=False)
+    kind = type(user)
+    if kind not in _told:
+        _told.add(kind)
+        say(f"{kind.__name__}.on_stop had not come to its end after {after_s:g} s, and was ended: give it a time limit")

@@ -15,7 +15,7 @@ from harness.load.user_stop import bound_on_stop
 
 @pytest.mark.parametrize(("waits", "stop_timeout_s"), [(True, 0.2), (False, 0.2), (True, 0.0)])
 def test_an_on_stop_that_hangs_is_ended_when_the_time_for_stopping_is_over(
-    waits: bool, stop_timeout_s: float, monkeypatch: pytest.MonkeyPatch
+    waits: bool, stop_timeout_s: float, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Locust itself waits for it without a bound, as long as it takes."""
     bound_on_stop()
@@ -46,6 +46,7 @@ def test_an_on_stop_that_hangs_is_ended_when_the_time_for_stopping_is_over(
         runner.stop()
     assert time.monotonic() - began_s < 3
     assert done == ["begun"] * 2 and not runner.user_count
+    assert capsys.readouterr().err.count("Hanging.on_stop had not come to its end after 0.3 s, and was ended") == 1
     runner.quit()
 
 
