@@ -14,6 +14,8 @@ from harness.recording import Recording, Slice
 from harness.recording_values import CENSORED, ITERATION, OK, OTHER_NAMES
 
 MOST_NAMED = 5
+SERVER_ERROR = 500
+"""This status and those above (RFC 9110, 15.6)."""
 FEWEST = 3
 """Requests of one name; a single one that failed is no rule."""
 
@@ -65,6 +67,15 @@ def names_with_class(recording: Recording) -> Callable[[Slice], str]:
     return name_of
 
 
+def _good_server_errors(recording: Recording) -> Counter[tuple[str, int]]:
+    """By name and status: who calls ``success()`` whatever came has no failures."""
+    name_of, found = names_with_class(recording), Counter[tuple[str, int]]()
+    for piece in recording.slices:
+        if piece.outcome == OK and piece.status >= SERVER_ERROR:
+            found[name_of(piece), piece.status] += piece.count
+    return found
+
+
 def names_in_doubt(recording: Recording) -> Iterator[str]:
     """Sentences for whoever reads the verdict: an endpoint that always fails is a small share of a large run."""
     intended: Counter[str] = Counter()
@@ -82,6 +93,14 @@ def names_in_doubt(recording: Recording) -> Iterator[str]:
         told = ", ".join(f"{name} ({named[name]:,})" for name in always[:MOST_NAMED])
         more = f" and {len(always) - MOST_NAMED} more names" if len(always) > MOST_NAMED else ""
         yield f"All requests failed of {told}{more}."
+    if by_word := _good_server_errors(recording):
+        told = ", ".join(
+            f"{name} with status {status} ({n:,})" for (name, status), n in by_word.most_common(MOST_NAMED)
+        )
+        yield (
+            f"{by_word.total():,} server errors count as good answers, because the scenario says so (expect, or "
+            f"success() in a block): {told}."
+        )
     if together:
         yield (
             f"{together:,} requests are counted together as {OTHER_NAMES}, because there are too many names to keep "

@@ -64,7 +64,11 @@ def test_what_is_kept_has_to_be_whole_and_damage_to_be_told_from_what_is(
 ) -> None:
     """A prune that leaves the name of a backup, and a verify that refuses every new one, damaged or not."""
     user, node = single_user(
-        BackupUser, "http://127.0.0.1:9", backup_command=f"{command} {shlex.quote(defect)}", restored_query=""
+        BackupUser,
+        "http://127.0.0.1:9",
+        backup_command=f"{command} {shlex.quote(defect)}",
+        restored_query="",
+        audit_within_s=15.0,
     )
     assert node.plan is not None
     node.plan = dataclasses.replace(node.plan, phases=(Phase("spike", 0, 60),))

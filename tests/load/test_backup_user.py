@@ -74,7 +74,8 @@ def operated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str) -> Node:
     script = tmp_path / "my-backup"
     script.write_text(COMMAND)
     monkeypatch.setattr(backup, "psycopg2", type("psycopg2", (), {"connect": _Restored}))
-    options: dict[str, Any] = {"backup_command": f"{sys.executable} -S -E {script} {how}", "restored_query": "SELECT"}
+    command = f"{sys.executable} -S -E {script} {how}"
+    options: dict[str, Any] = {"backup_command": command, "restored_query": "SELECT", "audit_within_s": 15.0}
     user, node = single_user(BackupUser, "http://127.0.0.1:1", **options)
     assert node.plan is not None
     node.plan = dataclasses.replace(node.plan, phases=(Phase("spike", 0, 60),))

@@ -51,6 +51,13 @@ def test_a_slip_is_told_with_what_was_meant(base: type[User], name: str, value: 
     assert any(f"Mine.{name}: nothing reads it; did you mean {meant}?" in problem for problem in problems), problems
 
 
+@pytest.mark.parametrize("name", ["prepare", "check"])
+def test_a_hook_of_other_users_is_told_from_a_slip(name: str) -> None:
+    """Who writes a check that nobody calls believes that answers are checked."""
+    (problem,) = class_problems([one(PacedHttpUser, **{name: method})])
+    assert problem.startswith(f"Mine.{name}: only users of another kind are asked for it, no PacedHttpUser is; let")
+
+
 @pytest.mark.parametrize(
     ("base", "attributes"),
     [

@@ -15,11 +15,11 @@ from harness.load.user_stop import bound_on_stop
 
 @pytest.mark.parametrize(("waits", "stop_timeout_s"), [(True, 0.2), (False, 0.2), (True, 0.0)])
 def test_an_on_stop_that_hangs_is_ended_when_the_time_for_stopping_is_over(
-    waits: bool, stop_timeout_s: float, monkeypatch: pytest.MonkeyPatch
+    waits: bool, stop_timeout_s: float, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Locust itself waits for it without a bound, as long as it takes."""
     bound_on_stop()
-    monkeypatch.setattr(user_stop, "LEAST_S", 0.3)
+    monkeypatch.setattr(user_stop, "ON_STOP_S", 0.3)
     done: list[str] = []
 
     class Hanging(User):
@@ -46,11 +46,16 @@ def test_an_on_stop_that_hangs_is_ended_when_the_time_for_stopping_is_over(
         runner.stop()
     assert time.monotonic() - began_s < 3
     assert done == ["begun"] * 2 and not runner.user_count
+    assert capsys.readouterr().err.count("Hanging.on_stop had not come to its end after 0.3 s, and was ended") == 1
     runner.quit()
 
 
-def test_what_on_stop_does_in_time_is_done() -> None:
+@pytest.mark.parametrize(("usual_s", "own_s"), [(5.0, None), (0.01, 5.0)])
+def test_what_on_stop_does_in_time_is_done(
+    usual_s: float, own_s: float | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     bound_on_stop()
+    monkeypatch.setattr(user_stop, "ON_STOP_S", usual_s)
     done: list[str] = []
 
     class Leaving(User):
@@ -63,7 +68,9 @@ def test_what_on_stop_does_in_time_is_done() -> None:
             gevent.sleep(0.1)
             done.append("ended")
 
-    environment = Environment(user_classes=[Leaving], stop_timeout=5)
+    if own_s is not None:
+        Leaving.on_stop_s = own_s  # type: ignore[attr-defined]
+    environment = Environment(user_classes=[Leaving], stop_timeout=0.01)
     runner = environment.create_local_runner()
     runner.start(1, spawn_rate=1)
     with gevent.Timeout(5):

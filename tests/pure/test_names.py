@@ -43,6 +43,17 @@ def test_what_was_cut_off_has_not_failed() -> None:
     assert told(GOOD, piece("GET /slow", 5, "unfinished")) == ["All requests failed of GET /slow (5)."]
 
 
+@pytest.mark.parametrize(("status", "said"), [(499, False), (500, True), (503, True)])
+def test_server_errors_that_count_as_good_are_said(status: int, said: bool) -> None:
+    """Who calls success() on whatever came would see a service without failures."""
+    good = dataclasses.replace(piece("GET /down", 480), status=status)
+    sentence = (
+        "480 server errors count as good answers, because the scenario says so (expect, or success() in a block): "
+        f"GET /down with status {status} (480)."
+    )
+    assert told(GOOD, good) == ([sentence] if said else [])
+
+
 def test_an_iteration_is_no_name() -> None:
     assert told(GOOD, piece(ITERATION, 50, "unserved")) == []
 

@@ -80,7 +80,12 @@ def _misspelt(user: type[User]) -> Iterator[str]:
                 continue
             # Data may be meant for data, and a method for a hook; a wait_time is either.
             among = hooks if inspect.isroutine(value) else [each for each in known if len(each) >= SHORTEST]
-            if meant := nearest(name, [*among, *OF_LOCUST], LIKE):
+            if name in among:
+                yield (
+                    f"{cls.__name__}.{name}: only users of another kind are asked for it, no {ours[0].__name__} is; "
+                    "let it be a task, or one of your own that begins with an underscore"
+                )
+            elif meant := nearest(name, [*among, *OF_LOCUST], LIKE):
                 yield (
                     f"{cls.__name__}.{name}: nothing reads it; did you mean {meant}? "
                     "(One of your own may begin with an underscore.)"

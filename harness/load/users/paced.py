@@ -22,6 +22,7 @@ from harness.load.node import node_of
 from harness.load.pacing import NotReadyError, Slot, Start
 from harness.load.stock_clients import count_without_block
 from harness.load.user_exceptions import CONTROL, raised_in
+from harness.load.user_stop import ON_STOP_S
 from harness.safe_text import say
 
 if TYPE_CHECKING:
@@ -45,6 +46,8 @@ class Paced(User):
     """A user whose iterations begin when the run's pacer says so, not after a pause of its own."""
 
     abstract = True
+    on_stop_s: float = ON_STOP_S
+    """How long ``on_stop`` may take before it is ended."""
 
     def __init__(self, environment: Environment) -> None:
         super().__init__(environment)
