@@ -27,7 +27,7 @@ def rules(options: Any, probes: Iterable[Probe], phases: Sequence[Phase], proble
         elif rule.for_s > longest_s:  # who relies on a rule that can never hold is not protected
             what = f"the {rule.phase}" if rule.phase else "the run"
             problems.append(
-                f"{FLAG} {rule.words}: {what} takes {longest_s:g} s, so it would stop nothing; give less than that"
+                f"{FLAG} {rule.words}: {what} takes {longest_s:g} s, so it could never hold; give fewer seconds"
             )
     # Without a host nobody knows yet what will be sampled.
     sampled = not options.host or any(each.watches_processes for each in probes)

@@ -282,7 +282,7 @@ def test_a_rule_that_could_never_hold_in_this_run_is_refused(rule: str, what: st
     beyond = rule.format(lasts_s + 1)
     with pytest.raises(ConfigurationError) as refused:
         settings.read(values(scenario(), stop_when=beyond, **given), scenario(), Small(), HOST)
-    assert refused.value.messages == (f"--stop-when {beyond}: {what}, so it would stop nothing; give less than that",)
+    assert refused.value.messages == (f"--stop-when {beyond}: {what}, so it could never hold; give fewer seconds",)
 
 
 def test_memory_is_a_rule_only_where_it_is_sampled() -> None:
