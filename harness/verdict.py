@@ -61,7 +61,7 @@ def judge(recording: Recording, criteria: Sequence[CriterionSpec] | None = None)
     if end is not None and stopped_early:
         reason = f"STOPPED EARLY {end.t:.0f} s in, no verdict of the whole run: {end.reason}. {reason}"
     if recording.header.reference_target:
-        reason = f"{DEMO}: {reason}"
+        reason = f"{reason} {DEMO}."
     return Verdict(outcome, reason, tuple(findings), tuple(notes), stopped_early)
 
 

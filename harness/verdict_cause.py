@@ -22,6 +22,10 @@ a spike that was not delivered may all come of it, so it is named before them.
 """
 
 
+EXPLAINS_ALL = 3
+"""How much a finding explains that is no consequence of another."""
+
+
 def explains_as_guard(finding: Finding) -> int:
     """How much one that voids explains the others that do."""
     if finding.criterion in CAUSES:
@@ -48,6 +52,13 @@ def outcome_in_words(recording: Recording, findings: Sequence[Finding], listed: 
     # Of several FAILs a target that did not come back says more than what failed while it went.
     fails_first = next((finding for finding in worst if finding.criterion == TARGET_HEALTHY), worst[0])
     first = fails_first if outcome is Outcome.FAIL else max(worst, key=_explains)
+    end = recording.end
+    if outcome is not Outcome.FAIL and end is not None and end.stopped_early:
+        # Why it was ended is said before; what is named is what else is wrong.
+        others = [each for each in worst if end.reason not in each.reason and _explains(each) >= EXPLAINS_ALL]
+        if not others:
+            return outcome, f"{len(worst)} findings are INCONCLUSIVE."
+        first = max(others, key=_explains)
     more = f" ({len(worst) - 1} more {outcome.value})" if len(worst) > 1 else ""
     return outcome, f"{first.title}: {first.reason}{more}."
 
@@ -61,7 +72,7 @@ def _explains(finding: Finding) -> int:
     if finding.criterion == BASELINE_HEALTHY and finding.figure == 1:
         return 4  # who answers nobody is not merely slow
     if _is_of_the_measurement(finding):
-        return 3
+        return EXPLAINS_ALL
     return 2 if finding.voids else int(finding.is_guard)
 
 

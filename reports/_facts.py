@@ -10,6 +10,9 @@ from harness.recording_header import Header
 from harness.recording_values import Scalar
 from reports import _quantity
 
+NO_LIMITS = ("remedy", "only_where_measured")
+"""Parameters of criteria that say nothing to a reader: what a reason advises, and when the harness itself adds one."""
+
 
 def facts(recording: Recording) -> list[tuple[str, str]]:
     """(name, value) in the order of reading; the values are raw text, to be escaped by the format."""
@@ -42,11 +45,9 @@ def facts(recording: Recording) -> list[tuple[str, str]]:
         for mark in recording.health
     ]
     rows += [(key, value) for key, value in header.environment.items()]
-    rows += [
-        (f"criterion {spec.criterion}", ", ".join(f"{k} = {_value(v)}" for k, v in spec.parameters.items()))
-        for spec in header.criteria
-        if spec.parameters
-    ]
+    for spec in header.criteria:
+        if given := {name: value for name, value in spec.parameters.items() if name not in NO_LIMITS}:
+            rows.append((f"criterion {spec.criterion}", ", ".join(f"{k} = {_value(v)}" for k, v in given.items())))
     rows += [("note", note) for note in header.notes]
     return rows + [("damage", damage) for damage in recording.damage]
 

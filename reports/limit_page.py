@@ -170,7 +170,8 @@ def _limit(found: Found, limit: Limit) -> dict[str, Any]:
 def text(found: Found) -> str:
     """For the terminal: the limits, and one line a step."""
     verdict = found.verdict
-    lines = ["", f"{verdict.word}  {len(found.steps)} steps, {suite_page.duration(found.lasted_s)}"]
+    steps = "1 step" if len(found.steps) == 1 else f"{len(found.steps)} steps"
+    lines = ["", f"{verdict.word}  {steps}, {suite_page.duration(found.lasted_s)}"]
     for limit in found.limits:
         told = _rows.row(limit.finding())
         lines += ["", f"  {told.outcome.value:<12}  {one_line(told.finding.title)}: {told.figure}"]

@@ -54,7 +54,7 @@ class Part:
     @property
     def own_reason(self) -> str:
         """Without what holds for all that were run on the demo, and is said once."""
-        return self.reason.removeprefix(f"{DEMO}: ")
+        return self.reason.removesuffix(f" {DEMO}.")
 
     @cached_property
     def judged(self) -> list[_rows.FindingRow]:

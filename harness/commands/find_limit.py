@@ -134,6 +134,8 @@ class _Search:
         for judged in self.plan.judged:
             said = step.about(judged.name)
             say(f"step {number}: {words}: {judged.name}: {said.says.value}: {one_line(said.reason)}")
+        if not any(each.was_run for each in self.steps):  # nor will the next be: nothing has changed the service
+            self.broken_off = "the first step could not be run"
 
     def _run(self, level: float, label: str, arguments: Sequence[str]) -> Step:
         part = run_apart(self.scenario, [*self.arguments, *arguments], self.directory, self.signals, label)
@@ -215,4 +217,6 @@ class _Search:
 
 
 def _step_of(part: Part, level: float) -> Step:
-    return Step(level, part.scenario, part.findings, part.run, part.reason, part.lasted_s, part.stopped_early)
+    return Step(
+        level, part.scenario, part.findings, part.run, part.reason, part.lasted_s, part.stopped_early, part.was_run
+    )  # fmt: skip

@@ -85,7 +85,8 @@ def mix_of(traffic: Traffic) -> tuple[list[Kind], list[str]]:
     }
     notes = list(traffic.notes)
     kept = sum(kind.count for kind in kinds)
-    notes.append(f"{kept:,} of {traffic.total:,} requests are of {len(kinds)} kinds that can be sent again")
+    of_kinds = "1 kind" if len(kinds) == 1 else f"{len(kinds)} kinds"
+    notes.append(f"{kept:,} of {traffic.total:,} requests are of {of_kinds} that can be sent again")
     if traffic.with_query:
         notes.append(f"removed, for the secrets in them: the query strings of {traffic.with_query:,} requests")
     notes += [f"left out {100 * count / total:.3g} %: {reason}" for reason, count in reasons.items() if count]

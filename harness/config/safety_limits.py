@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from harness.live.stop_rules import BYTES, FLAG, MEMORY, RATE, StopRule, parse
 from harness.plugins import flag
 from harness.probes import Probe
 from shapes._phased import PhasedShape
+from shapes._profile import Phase
 
 
-def rules(options: Any, probes: Iterable[Probe], phases: Collection[str], problems: list[str]) -> tuple[StopRule, ...]:
+def rules(options: Any, probes: Iterable[Probe], phases: Sequence[Phase], problems: list[str]) -> tuple[StopRule, ...]:
     """Those of ``--stop-when``, then those of the limits, which hold without being asked. ``probes``: what is sampled.
     ``phases``: those of the run; empty where nobody knows. What is wrong is added to ``problems``.
     """
     found, wrong = parse(options.stop_when)
     problems += wrong
     for rule in found if phases else ():
-        if rule.phase and rule.phase not in phases:
-            problems.append(f"{FLAG} {rule.words}: there is no such phase; choose one of {', '.join(phases)}")
+        looked_at = [phase for phase in phases if rule.phase in ("", phase.name)]
+        longest_s = sum(phase.end_s - phase.start_s for phase in looked_at)
+        if not looked_at:
+            names = ", ".join(phase.name for phase in phases)
+            problems.append(f"{FLAG} {rule.words}: there is no such phase; choose one of {names}")
+        elif rule.for_s > longest_s:  # who relies on a rule that can never hold is not protected
+            what = f"the {rule.phase}" if rule.phase else "the run"
+            problems.append(
+                f"{FLAG} {rule.words}: {what} takes {longest_s:g} s, so it could never hold; give fewer seconds"
+            )
     # Without a host nobody knows yet what will be sampled.
     sampled = not options.host or any(each.watches_processes for each in probes)
     if any(rule.metric == MEMORY for rule in found) and not sampled:

@@ -94,7 +94,7 @@ def read(
     probes = (*asked_for(given, scenario, usable), *gauge.probes)
     behind = fault_schedule.behind(host, faults)
     sampled = (*probes, *behind_host(behind, probes), *of_run((host, behind), scenario, usable))
-    phases = [] if shape_problems else [phase.name for phase in shape.profile().phases]
+    phases = () if shape_problems else shape.profile().phases
     rules = safety_limits.rules(usable, sampled, phases, given.problems)
     if not shape_problems:
         given.problems += safety_limits.beyond(usable, shape)

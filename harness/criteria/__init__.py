@@ -33,6 +33,7 @@ __all__ = [
     "parameters",
     "rests_on",
     "summary",
+    "title_of",
     "unmatched",
     "with_defaults",
     "without_objection",
@@ -47,6 +48,14 @@ summary = _FOLDER.summary
 def name_of(spec: CriterionSpec) -> str:
     """The name of the finding that this criterion makes."""
     return str(spec.parameters.get("name") or spec.criterion)
+
+
+def title_of(criterion: str) -> str:
+    """What its findings are called in reports, where they say nothing of the run; empty where it is not known."""
+    try:
+        return str(_FOLDER.class_of(criterion).title)
+    except ConfigurationError:
+        return ""
 
 
 def guard_specs() -> tuple[CriterionSpec, ...]:

@@ -81,6 +81,8 @@ class Step:
     """Of its verdict, or why there is none."""
     lasted_s: float = 0.0
     stopped_early: bool = False
+    was_run: bool = True
+    """Whether any load was made."""
 
     def about(self, criterion: str) -> Said:
         """A PASS or a FAIL counts as it stands in the verdict of the run, so what a guard has voided does not. A
@@ -97,7 +99,7 @@ class Step:
 
         if health is not None and health.outcome is Outcome.FAIL:
             return said(Answer.BREAKS, health.reason)
-        if finding is None:
+        if finding is None or not self.was_run:
             return said(Silence.UNUSABLE, self.reason or "the run left no verdict")
         if finding.outcome is Outcome.PASS:
             return said(Answer.HOLDS, finding.reason)

@@ -40,8 +40,11 @@ def criteria_so_far(
     phases: Sequence[PhaseTally],
     conditions: Sequence[Condition],
     recovery: RecoveryState | None,
+    titles: Mapping[str, str],
 ) -> Iterator[CriterionSoFar]:
-    """One for each criterion, in their order; ``criteria`` name all their parameters."""
+    """One for each criterion, in their order; ``criteria`` name all their parameters. ``titles``: how reports call
+    their findings.
+    """
     by_name = {tally.phase.name: tally for tally in phases}
     for spec in criteria:
         given: Mapping[str, Any] = spec.parameters
@@ -79,7 +82,7 @@ def criteria_so_far(
                 limit_bytes = float(given["limit_bytes"])
                 yield _so_far(spec, "memory growth of the target", seen.figure if seen else None, limit_bytes, "bytes")
             case other:
-                title = str(given.get("name") or other).replace("_", " ")
+                title = str(given.get("name") or "").replace("_", " ") or titles.get(other) or other.replace("_", " ")
                 yield CriterionSoFar(other, title, None, None, "", OPEN)
 
 

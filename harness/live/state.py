@@ -9,7 +9,7 @@ series of these (``series.py``), the last samples of each source, and of each ph
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from harness.analysis.alert_episodes import Book, Condition, Episode, in_words
@@ -71,7 +71,11 @@ class Snapshot:
 class LiveState:
     """Of one run, on the master or the local runner."""
 
-    def __init__(self, header: Header, stop_rules: Iterable[StopRule] = ()) -> None:
+    def __init__(
+        self, header: Header, stop_rules: Iterable[StopRule] = (), titles: Mapping[str, str] | None = None
+    ) -> None:
+        """``titles``: what the findings of a criterion are called in reports."""
+        self._titles = titles or {}
         self.nodes = Nodes(header.nodes)
         self._coming = SliceSums(header)
         """Of all nodes, until somebody looks: to add them up first costs less than to take in each by itself."""
@@ -181,7 +185,7 @@ class LiveState:
 
     def criteria_so_far(self) -> tuple[CriterionSoFar, ...]:
         """How the run's criteria look so far, a few milliseconds' work."""
-        return tuple(criteria_so_far(self._criteria, self.phases, self.conditions, self.recovery))
+        return tuple(criteria_so_far(self._criteria, self.phases, self.conditions, self.recovery, self._titles))
 
     @property
     def episodes(self) -> tuple[Episode, ...]:

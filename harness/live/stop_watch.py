@@ -107,7 +107,8 @@ class StopWatch:
         too_few = requests and self._seen_of[rule] < FEWEST
         if too_few or elapsed_s - since_s < rule.for_s:
             return ""
-        return f"it was {in_words(rule.metric, figure)}"
+        seen = f"{100 * figure:.4g} %" if rule.metric == ERROR_RATIO else in_words(rule.metric, figure)
+        return f"it was {seen}"
 
     def _measured(self, rule: StopRule, ended: RunningTally, elapsed_s: float) -> tuple[float, int] | None:
         """The figure of a rule and on how many requests it rests, 0 where on none; None where nothing is known."""

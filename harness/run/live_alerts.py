@@ -24,4 +24,4 @@ def raise_and_clear(live: LiveState, elapsed_s: float, mark: Callable[[AlertMark
             mark(AlertMark(0, episode.alert, CLEARED, f"after {episode.lasted_s:g} s"))
             if episode.worst.limit is not None:
                 event = {"event": "alert", "alert": episode.alert, "state": CLEARED, "t": episode.end_s}
-                display.tell(f"alert {episode.alert} is over after {episode.lasted_s:g} s", event)
+                display.tell(f"alert {episode.alert} has ended after {episode.lasted_s:g} s", event)

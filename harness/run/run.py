@@ -99,7 +99,8 @@ class Run:
         users, host = environment.user_classes, environment.host or ""
         self.header = header(scenario.name, started_utc, settings, shape, host, nodes, users)
         judged = criteria.with_defaults(self.header.criteria)
-        self.live = LiveState(replace(self.header, criteria=judged), settings.stop_rules)
+        titles = {spec.criterion: criteria.title_of(spec.criterion) for spec in judged}
+        self.live = LiveState(replace(self.header, criteria=judged), settings.stop_rules, titles)
         self._writer = RecordingWriter(self.directory, self.header, self.live.add)
         probes = settings.probes
         if isinstance(environment.runner, MasterRunner):

@@ -105,7 +105,7 @@ class RunForm extends HTMLElement {
       const closed = field.input.closest("details:not([open])");
       if (closed) closed.open = true;
     }
-    const head = isRefusal && problems.length ? [make("p", { class: "word" }, problems.length === 1 ? "Not started" : `Not started: ${problems.length} things to put right`)] : [];
+    const head = isRefusal && problems.length ? [make("p", { class: "word" }, `Not started: ${problems.length === 1 ? "1 thing" : `${problems.length} things`} to put right`)] : [];
     this.general.replaceChildren(...head, ...(others.length ? [make("ul", {}, ...others.map((text) => make("li", {}, text)))] : []));
     this.general.hidden = !head.length && !others.length;
     if (isRefusal && first) first.focus();

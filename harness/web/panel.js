@@ -59,7 +59,8 @@ class Panel extends HTMLElement {
     this.names = new NameTable();
     this.alerts = new Part("section", { "aria-label": "Alerts" }, alertList);
     this.criteria = new Part("section", { "aria-label": "Findings so far" }, criteriaTable);
-    this.links = make("p", { class: "links" }, link("./", "All runs and their reports"), link("live", "This page by itself"));
+    this.links = make("p", { class: "links" }, link("./", "All runs and their reports"),
+      location.pathname.endsWith("/springback/live") ? null : link("live", "This page by itself"));
     this.parts = make("div", { class: "parts", hidden: true }, this.tiles.element, this.charts.element, this.marks.element,
       this.alerts.element, this.criteria.element, this.names.element);
     this.view = make("section", { class: "view", "aria-label": "Springback" }, this.stale,

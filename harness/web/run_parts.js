@@ -1,6 +1,6 @@
 // The parts of the live page that are made anew when what they show has changed; each returns its elements.
 import { FORMATS } from "./charts.js";
-import { link, make } from "./elements.js";
+import { base, link, make } from "./elements.js";
 
 const { count, s, bytes } = FORMATS;
 const percent = (value) => `${count(100 * value)} %`;
@@ -12,7 +12,8 @@ const list = (lines) => make("ul", {}, ...lines.map((line) => make("li", {}, lin
 export function headline(state, words, phase, run, target) {
   const title = state === "running" ? `Running: ${phase}` : words.charAt(0).toUpperCase() + words.slice(1);
   const about = [run, target].filter(Boolean).join(" → ");
-  return [make("h2", {}, title), about ? make("p", { class: "muted" }, about) : null];
+  const first = state === "idle" ? make("p", {}, "Start one in ", make("a", { href: new URL("../", base).href }, "the form"), "; it can be watched here.") : null;
+  return [make("h2", {}, title), about ? make("p", { class: "muted" }, about) : null, first];
 }
 
 export function course(phases, elapsed, duration, now) {

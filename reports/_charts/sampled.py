@@ -66,9 +66,9 @@ def _chart(identity: str, probe: str, key: str, found: list[ProbeSeries], more: 
     text = "how fast the counter rose" if is_counter else "as it was sampled"
     return Chart(
         identity,
-        key,
+        f"{probe}: {key}",
         unit or "number",
-        f"Probe {probe}, {text}.{more}",
+        f"What the probe {probe} read, {text}.{more}",
         times_s,
         lines_of(highest_valued(named)),
         window_s=size_s,

@@ -37,6 +37,8 @@ class Played:
     """A service that holds up to its capacity; ``is_down`` after a spike beyond it, where it is ``metastable``."""
 
     metastable: bool = False
+    is_away: bool = False
+    """Nothing listens, so no run begins."""
     heals_after_s: float = float("inf")
     """Without load."""
     stop_at: int = 0
@@ -51,6 +53,8 @@ class Played:
         level = float(arguments[arguments.index("--peak") + 1])
         was_down = self.is_down
         self.made.append((label, level))
+        if self.is_away:
+            return Part.not_run(label, "connection refused: start it")
         holds = level <= CAPACITY and not was_down
         if self.metastable and level > STAYS_DOWN_FROM:
             self.is_down = True
@@ -138,6 +142,15 @@ def test_the_search_ends_with_its_steps_and_keeps_what_it_has(search: Search) ->
     bounds = told["limits"][0]["finding"]["interval"]
     assert 60 < bounds["low"] < 80
     assert 160 <= bounds["high"] < 180
+
+
+def test_a_service_that_is_away_ends_the_search_at_once_and_its_reason_is_told(search: Search) -> None:
+    played, code, found = search(Played(is_away=True))
+    assert (len(played.made), code) == (1, 4)
+    (limit,) = found["limits"]
+    begins, _, ends = limit["finding"]["reason"].partition("; the last step: ")
+    assert begins == "no step said anything for sure: the first step could not be run"
+    assert ends == "connection refused: start it"
 
 
 def test_no_step_begins_that_would_take_too_long_in_all(search: Search) -> None:

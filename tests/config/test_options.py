@@ -267,6 +267,24 @@ def test_a_rule_is_of_a_phase_that_the_run_has() -> None:
     assert refused.value.messages == (said,)
 
 
+@pytest.mark.parametrize(
+    ("rule", "what"),
+    [
+        ("p95 > 2 s for {} s", "the run takes 51 s"),
+        ("target down for {} s in the baseline", "the baseline takes 30 s"),
+    ],
+)
+def test_a_rule_that_could_never_hold_in_this_run_is_refused(rule: str, what: str) -> None:
+    lasts_s = int(what.split()[-2])
+    given = {"baseline_s": "30", "spike_s": "1", "recovery_s": "20"}
+    kept = rule.format(lasts_s)
+    assert rules_of(settings.read(values(scenario(), stop_when=kept, **given), scenario(), Small(), HOST)) == [kept]
+    beyond = rule.format(lasts_s + 1)
+    with pytest.raises(ConfigurationError) as refused:
+        settings.read(values(scenario(), stop_when=beyond, **given), scenario(), Small(), HOST)
+    assert refused.value.messages == (f"--stop-when {beyond}: {what}, so it could never hold; give fewer seconds",)
+
+
 def test_memory_is_a_rule_only_where_it_is_sampled() -> None:
     with pytest.raises(ConfigurationError, match="--stop-when memory: no process of the target is sampled"):
         settings.read(values(scenario(), stop_when="memory > 1 GB"), scenario(), Small(), "https://staging.example")

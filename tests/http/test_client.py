@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import re
 import time
 import tracemalloc
@@ -20,6 +21,7 @@ from locust.exception import InterruptTaskSet
 from harness.load.http import ContentEncodingError, HttpClient, ProtocolError, Response, ResponseLimits, TooLargeError
 from harness.load.http.cookies import Cookies
 from harness.load.http.response import decode_content
+from harness.load.outcomes import outcome_of
 from tests.http.conftest import Make
 from tests.http.scripted import READ, scripted
 
@@ -157,13 +159,24 @@ def test_a_check_that_says_yes_or_no_is_a_mistake(make: Make, says: bool) -> Non
 
 
 def test_a_check_that_cannot_cope_has_found_a_wrong_answer(make: Make) -> None:
-    """A check that asks for JSON where there is none must not lose the request."""
-    with scripted([READ, OK, READ, OK]) as server:
+    """It must not lose the request. What is not JSON is the answer's mistake, a look beside it that of the check."""
+    told: list[Exception] = []
+    with scripted([READ, OK, READ, OK, READ, OK]) as server:
         made = make(server.url)
+        made._user_error.add_listener(lambda exception, **_: told.append(exception))
         request = made.prepare("GET", "/")
         made.send(request, check=lambda response: str(response.json()["token"]))
         made.send(request, check=lambda _: None)
-        assert made.outcomes == ["wrong answer", "ok"]
+        assert made.outcomes == ["not JSON", "ok"] and not told
+        made.send(request, check=lambda response: {}[response.text])
+        assert made.outcomes[2:] == ["wrong answer"] and [type(each) for each in told] == [KeyError]
+
+
+@pytest.mark.parametrize("body", [b"<html>", b"", b"\xff\xfe{"])
+def test_what_is_not_json_raises_what_everybody_catches(body: bytes) -> None:
+    with pytest.raises(json.JSONDecodeError) as raised:
+        Response(200, b"", body).json()
+    assert outcome_of(raised.value, None) == "not JSON"
 
 
 def test_redirects_within_the_origin(make: Make) -> None:

@@ -269,6 +269,18 @@ def test_the_answers_to_a_herd_are_unchecked_unless_it_has_a_check_of_its_own(lo
     assert [event["unchecked_bytes"] for event in events] == [None if looks else 2]
 
 
+def test_the_answer_to_what_a_gate_has_sent_is_never_taken_for_that_of_another_request(make: Make) -> None:
+    """As where a user, whatever its code, asks for something else before it has read that answer."""
+    late = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nlate"
+    with scripted([READ, 0.2, late], [READ, OK]) as server:
+        client = make(server.url)
+        gate = client.warm_up()
+        wire_bytes = client.payload(client.prepare("GET", "/of-the-gate"))
+        assert gate.sent_nowait(wire_bytes, gate.send_nowait(wire_bytes)())
+        assert client.get("/of-the-user").text == "ok"
+        client.close()
+
+
 def test_a_herd_cannot_share_connections() -> None:
     """Its requests are prepared on connections of their own."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import types
 from typing import Any
 
 import pytest
@@ -22,6 +23,15 @@ def method(*_: Any) -> None: ...
 
 @task
 def chore(*_: Any) -> None: ...
+
+
+def renamed(value: Any, name: str) -> Any:
+    """A copy of a function, called as the attribute."""
+    if not isinstance(value, types.FunctionType):
+        return value
+    copied = types.FunctionType(value.__code__, value.__globals__, name, value.__defaults__, value.__closure__)
+    vars(copied).update(vars(value))
+    return copied
 
 
 class Waiting(TaskSet):
@@ -84,9 +94,31 @@ def test_a_task_in_the_place_of_an_inherited_method_is_refused() -> None:
     assert class_problems([one(HttpUser, wait=chore)]) == [f"Mine.wait: {said}"]
     assert class_problems([one(HttpUser, tasks=[Leaving])]) == [f"Leaving.interrupt: {said}"]
     assert class_problems([one(WebSocketUser, _connect=method)]) == [f"Mine._connect: {said}"]
-    assert class_problems([one(HerdHttpUser, prepare=method, send_prepared=chore)]) == []
     behind = type("Behind", (), {"_connect": method})
     assert class_problems([type("Mine", (WebSocketUser, behind), {"tasks": [chore]})]) == [], "it takes no place"
+
+
+@pytest.mark.parametrize(
+    ("attributes", "names"),
+    [
+        ({"send_prepared": chore}, ["send_prepared"]),
+        ({"send_prepared": method}, ["send_prepared"]),
+        ({"browse": chore}, ["browse"]),
+        ({"tasks": [Leaving]}, ["Leaving"]),
+    ],
+)
+def test_a_herd_has_no_tasks_of_its_own(attributes: dict[str, Any], names: list[str]) -> None:
+    """What the gate has sent would be left without its answer, and the answer be taken for that of the task."""
+    attributes = {name: renamed(value, name) for name, value in attributes.items()}
+    said = [each for each in class_problems([one(HerdHttpUser, prepare=method, **attributes)]) if "of a herd" in each]
+    assert [each.partition(":")[0] for each in said] == [f"Mine.{name}" for name in names]
+
+
+def test_nor_does_it_inherit_one_in_the_place_of_ours() -> None:
+    behind = type("Behind", (), {"send_prepared": renamed(chore, "send_prepared")})
+    mine = type("Mine", (behind, HerdHttpUser), {"__module__": "mine", "abstract": True, "prepare": method})
+    (said,) = class_problems([mine])
+    assert said.startswith("Mine.send_prepared: users of a herd have no tasks")
 
 
 class Extending(WebSocketUser):

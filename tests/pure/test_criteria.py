@@ -400,7 +400,7 @@ def test_a_load_process_may_be_silent_for_three_seconds_and_a_half(missing_s: in
 @pytest.mark.parametrize(
     ("mark", "said"),
     [
-        (NodeMark(35, "worker-2", "lost", "kill -9"), "worker-2 was lost at 35 s (kill -9)"),
+        (NodeMark(35, "worker-2", "lost", "kill -9"), "worker-2 was lost at 35 s (kill -9): what it printed last"),
         (NodeMark(12, "worker-2", "late"), "worker-2 was late at 12 s"),
         (NodeMark(12, "worker-3", "joined"), "worker-3 sent no final report"),
     ],

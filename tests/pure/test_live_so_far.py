@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import pytest
 
 from harness.analysis.alerts import Limits
-from harness.criteria import with_defaults
+from harness.criteria import title_of, with_defaults
 from harness.live.criteria_so_far import BEYOND, OPEN, WITHIN, CriterionSoFar
 from harness.live.state import LiveState
 from harness.live.subjects import (
@@ -47,6 +47,14 @@ def run_to(t: int, bad: Iterable[int], criteria: tuple[CriterionSpec, ...] = (RE
         live.add(Slice(second, "local", "GET /", OK, 10, 0, {bucket: 10}))
         list(live.close_seconds(second + 2))
     return live
+
+
+def test_what_is_judged_at_the_end_is_called_as_in_the_report() -> None:
+    specs = (CriterionSpec("metastability"), CriterionSpec("cpu_throttling", {"name": "quota_of_api"}))
+    titles = {spec.criterion: title_of(spec.criterion) for spec in specs}
+    live = LiveState(header(*specs), titles=titles)
+    assert [each.title for each in live.criteria_so_far()] == ["comes back by itself", "quota of api"]
+    assert title_of("no_such") == ""
 
 
 def test_the_clock_of_all_requests_is_no_figure_of_some_of_them() -> None:

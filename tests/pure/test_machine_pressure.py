@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Mapping
 
 import pytest
@@ -86,6 +87,13 @@ def test_what_was_taken_is_told_by_cause_and_in_figures() -> None:
     assert (third[f"{MASTER}, stolen by the hypervisor"], third[f"{MASTER}, throttled"]) == (0.0333, 0.0333)
     assert " and " not in judged(shared(others=1.0)).reason.partition(" in the ")[0], "a share of 0 is not told"
     assert f"limit {LIMIT * 100:g} %" in both.reason
+
+
+def test_the_parts_that_are_told_add_up_to_the_figure() -> None:
+    found = judged(shared(others=1.2, steal=0.012))
+    told = [float(part) for part in re.findall(r"([\d.]+) % were", found.reason)]
+    assert found.figure is not None and len(told) == 2
+    assert sum(told) == pytest.approx(100 * found.figure, abs=0.1)
 
 
 @pytest.mark.parametrize(("ratio", "outcome"), [(0.25, Outcome.PASS), (0.26, Outcome.INCONCLUSIVE)])

@@ -14,7 +14,7 @@ from harness.findings import EXIT_STOPPED_EARLY, Outcome
 from harness.live.state import LiveState
 from harness.live.stop_rules import BYTES, RATE, StopRule, parse
 from harness.live.stop_watch import FEWEST
-from harness.recording import End, ProbeSample, Recording, Slice, Unanswered
+from harness.recording import CriterionSpec, End, ProbeSample, Recording, Slice, Unanswered
 from harness.recording_line import decode, encode
 from harness.recording_values import OK, UNFINISHED
 from harness.repeats import pooled
@@ -123,7 +123,7 @@ def test_errors_stop_a_run_when_they_have_lasted_and_not_before() -> None:
 
 
 def test_the_reason_names_the_rule_the_option_and_the_figure() -> None:
-    assert Going("error_ratio > 0.5").second(5, 15) == "error_ratio > 0.5 (--stop-when): it was 0.75"
+    assert Going("error_ratio > 0.5").second(5, 15) == "error_ratio > 0.5 (--stop-when): it was 75 %"
 
 
 def test_a_second_without_news_changes_nothing() -> None:
@@ -238,7 +238,7 @@ def test_it_is_looked_at_once_a_second() -> None:
 def stopped() -> Recording:
     run = recordings.healthy()
     assert run.end is not None
-    end = End(12.0, "error_ratio > 0.5 (--stop-when): it was 0.75", False, run.end.requests, 0, stopped_early=True)
+    end = End(12.0, "error_ratio > 0.5 (--stop-when): it was 75 %", False, run.end.requests, 0, stopped_early=True)
     return dataclasses.replace(run, end=end)
 
 
@@ -248,6 +248,18 @@ def test_a_run_that_was_stopped_early_never_passes_and_says_so_first() -> None:
     assert verdict.exit_code == EXIT_STOPPED_EARLY == 5
     assert verdict.reason.startswith("STOPPED EARLY 12 s in, no verdict of the whole run: error_ratio > 0.5")
     assert verdict.word == f"STOPPED EARLY, {verdict.outcome.value}"
+
+
+def test_its_sentence_says_once_why_it_was_ended_and_names_what_else_explains_it() -> None:
+    """A wrong password: the rule only says that it held."""
+    run = stopped()
+    assert run.end is not None
+    assert judge(run).reason.count(run.end.reason) == 1
+    refused = [dataclasses.replace(piece, outcome="http 401") for piece in run.slices if piece.t < 12]
+    judged = [*run.header.criteria, CriterionSpec("baseline_healthy")]
+    reason = judge(dataclasses.replace(run, slices=tuple(refused)), judged).reason
+    assert reason.count(run.end.reason) == 1
+    assert f"{run.end.reason}. baseline healthy: 100 % of the requests failed (http 401)" in reason
 
 
 def test_one_that_was_stopped_by_somebody_was_not_stopped_early() -> None:

@@ -255,7 +255,7 @@ def test_the_live_state_has_figures_of_each_class_and_judges_by_them() -> None:
     specs = criteria.with_defaults(
         [CriterionSpec("error_ratio", {"requests": requests}) for requests in ("@Login", "*", "@Nobody")]
     )
-    figures = [each.figure for each in criteria_so_far(specs, [tally], (), None)]
+    figures = [each.figure for each in criteria_so_far(specs, [tally], (), None, {})]
     assert figures == [0.0, 0.0, None]
 
 

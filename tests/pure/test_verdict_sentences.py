@@ -168,7 +168,7 @@ def test_what_follows_a_fail_has_nothing_to_pass_with() -> None:
 def test_the_demo_and_parked_connections_are_said() -> None:
     header = replace(RUN.header, reference_target=True)
     demo = judge(replace(RUN, header=header))
-    assert demo.reason.startswith(f"{verdict.DEMO}: All ") and not judge(RUN).reason.startswith(verdict.DEMO)
+    assert demo.reason == f"{judge(RUN).reason} {verdict.DEMO}."
     parked = [HealthMark(5.0, when, "GET /", True, f"seen {when}") for when in (PARKED, "before")]
     assert judge(replace(RUN, marks=(*RUN.marks, *parked))).notes == (f"GET /: seen {PARKED}.",)
     noted = replace(RUN, header=replace(RUN.header, notes=("a note",)), damage=("line 3 was left out",))

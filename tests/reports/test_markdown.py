@@ -8,8 +8,9 @@ import re
 import pytest
 
 from harness.findings import Finding, Outcome, Verdict
+from harness.recording import CriterionSpec
 from harness.verdict import judge
-from reports import markdown
+from reports import _facts, markdown
 from tests import recordings
 from tests.reports import runs
 
@@ -35,6 +36,16 @@ def test_hostile_names_neither_split_cells_nor_make_markup() -> None:
     assert not re.search(r"(?<!\\)`", text)
     assert "@all" not in text
     assert not re.search("[\x00-\x09\x0b-\x1f\ud800-\udfff]", text)
+
+
+def test_the_facts_have_the_limits_that_were_given_and_nothing_that_only_the_harness_reads() -> None:
+    run = recordings.healthy()
+    given = {"remedy": "name a gauge", "only_where_measured": True}
+    specs = (CriterionSpec("metastability", given), CriterionSpec("memory_leak", {**given, "phase": "recovery"}))
+    found = dict(_facts.facts(dataclasses.replace(run, header=dataclasses.replace(run.header, criteria=specs))))
+    assert {name: value for name, value in found.items() if name.startswith("criterion")} == {
+        "criterion memory_leak": "phase = recovery"
+    }
 
 
 def test_it_stays_below_a_mebibyte() -> None:

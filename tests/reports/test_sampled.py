@@ -24,7 +24,9 @@ def charts(**figures: list[float]) -> dict[str, Chart]:
         for t in range(length)
     )
     run = dataclasses.replace(recordings.healthy(), probes=samples)
-    return {chart.title: chart for chart in sampled.charts(time_series.of(run))}
+    found = sampled.charts(time_series.of(run))
+    assert all(chart.title.startswith("prometheus: ") for chart in found), "a figure alone tells nobody whose it is"
+    return {chart.title.removeprefix("prometheus: "): chart for chart in found}
 
 
 def test_a_figure_that_changed_has_a_chart_and_one_that_did_not_has_none() -> None:

@@ -90,7 +90,7 @@ def _attendance(recording: Recording) -> Iterator[str]:
         )
     for node, seen in events.items():
         if LOST in seen:
-            yield seen[LOST]
+            yield f"{seen[LOST]}: what it printed last tells why; mend that, and make the run again"
         elif FINISHED not in seen and recording.end is not None:
             yield f"{node} sent no final report"
         if LATE in seen:

@@ -25,6 +25,8 @@ ONLY_MACHINE = "machine that makes the load"
 """Where no other takes part, nobody speaks of a master."""
 WINDOW_S = 5.0
 """Shorter bursts of others happen on every machine, and processes are sampled at instants a second apart."""
+LEAST_TOLD = 0.0005
+"""Share of which nothing is said: the parts that are told add up to the figure, as it is shown."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,9 @@ class MachinePressure(Guard):
             parts = {cause: float(part[at]) for cause, part in taken.items() if np.isfinite(part[at])}
             evidence |= {f"{name}, {cause}": round(part, 4) for cause, part in parts.items()}
             if total[at] > self.limit:
-                told = " and ".join(f"{percent(part)} were {cause}" for cause, part in parts.items() if part > 0.01)
+                told = " and ".join(
+                    f"{percent(part)} were {cause}" for cause, part in parts.items() if part > LEAST_TOLD
+                )
                 when = f"{_when(each, at)}, limit {percent(self.limit)}"
                 yield f"of the {each.cpus[at]:.0f} CPUs of the {called} {told} {when}"
         throttled = each.means(each.throttled_ratio, WINDOW_S)

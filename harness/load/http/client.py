@@ -301,6 +301,8 @@ class HttpClient(RequestBuilder):
                 raise TypeError(
                     f"check() returned {reason}: return why the answer is wrong, as text, or None where it is right"
                 )
+        except HttpError as problem:
+            return problem  # of the answer, like one that is not JSON: no defect of the check
         except Exception as problem:
             raised_in("check", problem)
             self._user_error.fire(user_instance=self._user, exception=problem, tb=problem.__traceback__)

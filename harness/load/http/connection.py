@@ -105,6 +105,8 @@ class Connection:
         Raises TimeoutError, another OSError or ProtocolError; StaleConnectionError when the connection was closed
         before any byte was sent, which is the one case in which the request may be sent again.
         """
+        if payload is not None and self.awaits_response:
+            raise StaleConnectionError  # the answer that comes next is that of another request
         reader = self._reader
         reader.begin(request.method)
         self.awaits_response = False

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from json import JSONDecodeError
+
 from harness.recording_values import SHED, SHED_WITHOUT_DELAY
 
 
 class HttpError(Exception):
     """The answer is none that was expected: its status, its body, or the user's own check of it."""
+
+
+class NotJsonError(HttpError, JSONDecodeError):
+    """The body is not JSON, where whoever asked for it takes it for that."""
+
+    outcome = "not JSON"
 
 
 class UnexpectedStatusError(HttpError):

@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from harness.load.http.errors import ContentEncodingError, HttpError, ProtocolError, TooLargeError
+from harness.load.http.errors import ContentEncodingError, HttpError, NotJsonError, ProtocolError, TooLargeError
 from harness.load.http.settings import LIMITS
 from harness.load.media_types import media_type
 
@@ -147,8 +147,13 @@ class Response:
             return self.content.decode("utf-8", errors="replace")
 
     def json(self, **arguments: Any) -> Any:
-        """Raises ValueError when the body is not JSON."""
-        return json_module.loads(self.content, **arguments)
+        """Raises NotJsonError, which is a ValueError, when the body is not JSON."""
+        try:
+            return json_module.loads(self.content, **arguments)
+        except json_module.JSONDecodeError as error:
+            raise NotJsonError(error.msg, error.doc, error.pos) from None
+        except UnicodeDecodeError as error:
+            raise NotJsonError(str(error), "", 0) from None
 
     def json_object(self) -> dict[str, Any]:
         """Empty where the body is not JSON, or no object."""

@@ -175,6 +175,13 @@ class HerdHttpUser(PacedHttpUser):
                 f"{cls.__name__} has no prepare(): give one that returns the request, e.g. "
                 'self.client.prepare("GET", "/")'
             )
+        # The gate has sent what prepare() gave: any other task would leave it without its answer.
+        own = [each for each in (*cls.tasks, cls.send_prepared) if each is not HerdHttpUser.send_prepared]
+        for name in dict.fromkeys(each.__name__ for each in own):
+            yield (
+                f"{cls.__name__}.{name}: users of a herd have no tasks but to send what prepare() gives; do in "
+                "follow_up() what comes after it, or make the class a PacedHttpUser"
+            )
 
     def __init__(self, environment: Environment) -> None:
         super().__init__(environment)
