@@ -171,3 +171,10 @@ def test_a_worker_that_came_stands_for_one_that_ended() -> None:
     assert [each.how for each in found] == ["w1 ended, w3 came", "w2 ended, w4 came"]
     alone = list(restarts._of_workers({each.source: each for each in (*ended, came[0])}, []))
     assert [each.how for each in alone] == ["w1 ended, w3 came"]
+    # Of several that came soon enough the first stands for it, and the others for those that ended then.
+    ended, came = (
+        (worker("w1", 0, 20), worker("w2", 0, 22), worker("w3", 21, 24)),
+        (worker("w4", 23, 90), worker("w5", 24.5, 90)),
+    )
+    found = list(restarts._of_workers({each.source: each for each in (*ended, *came)}, []))
+    assert [each.how for each in found] == ["w1 ended, w3 came", "w2 ended, w4 came", "w3 ended, w5 came"]

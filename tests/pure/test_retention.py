@@ -173,3 +173,14 @@ def test_whose_recording_cannot_be_looked_at_is_not_surely_ours(
 
     monkeypatch.setattr(retention, "time", SimpleNamespace(time=away))
     assert not retention._is_ours(going)
+
+
+def test_what_is_emptied_is_counted_to_the_byte(tmp_path: Path) -> None:
+    directory = tmp_path / stored_runs.named(1)
+    directory.mkdir()
+    (directory / FILE_NAME).write_bytes(b"x" * 700)
+    (directory / "out.txt").write_bytes(b"x" * 41)
+    (directory / "theirs").write_bytes(b"x" * 5)
+    assert retention._emptied(directory, {"out.txt"}) == (741, ["theirs"])
+    (directory / "theirs").unlink()
+    assert retention._emptied(directory, set()) == (0, []) and not directory.exists()
