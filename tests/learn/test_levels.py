@@ -174,6 +174,7 @@ def test_what_lacks_is_said_with_what_is_needed() -> None:
     both = expected([2.0, 3.0], 1.5, 27.5).inconclusive
     assert both == "27.5 days are known, and 28 are needed; 2 peaks were found, and 25 are needed"
     assert expected([3.0] * 30, 1.5, 90).inconclusive == "all spikes are of one size: no tail can be fitted to them"
+    assert expected([3.0 + n / 100 for n in range(30)], 1.5, 90).inconclusive == "", "they need not differ by much"
     assert (expected([2.0, 3.0], 1.5, 27.5).peaks, expected([2.0], 1.5, 9.0).known_days) == (2, 9.0)
 
 

@@ -14,7 +14,7 @@ import pytest
 from harness import probes
 from harness.clients.postgres import PostgresError
 from harness.clients.process_search import is_alive
-from harness.probes import _kubelet, postgres_replication, run_cpu
+from harness.probes import _kubelet, _process_meter, postgres_replication, process, run_cpu, sentinel
 from harness.probes._container_meter import CounterMeter
 from harness.probes._lag import KEPT, LagMeter
 from harness.probes._pod_usage import Usage
@@ -243,3 +243,40 @@ def test_listeners_are_searched_where_one_of_them_is_gone(
     probe._session.listeners = known
     probe._search_listeners()
     assert len(calls) == searched
+
+
+@pytest.mark.parametrize(("says_so", "is_named", "primary"), [(True, True, 1), (True, False, 0), (False, True, 0)])
+def test_a_primary_is_one_that_says_so_and_that_a_sentinel_names(
+    monkeypatch: pytest.MonkeyPatch, says_so: bool, is_named: bool, primary: float
+) -> None:
+    """The old one says so until it hears that there is another; the new one is named a moment before it knows."""
+    said = SimpleNamespace(is_primary=says_so, is_linked=not says_so, offset_bytes=7.0)
+    monkeypatch.setattr(sentinel, "servers", lambda *_: [SimpleNamespace(name="127.0.0.1:1")])
+    monkeypatch.setattr(sentinel, "named_primaries", lambda *_: {"127.0.0.1:1"} if is_named else {"127.0.0.1:2"})
+    monkeypatch.setattr(sentinel, "replication_of", lambda *_: said)
+    (reading,) = sentinel.Sentinel(sentinels=("redis://127.0.0.1:3",), service="cache").sample()
+    assert (reading.source, reading.values["primary"]) == ("127.0.0.1:1", primary)
+    assert (reading.values["streaming"], reading.values["offset_bytes"]) == (float(not says_so), 7)
+
+
+def test_cores_in_use_are_cpu_seconds_by_seconds_and_nothing_of_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, cpu = iter((10.0, 12.0, 12.0, 11.0)), iter((1.0, 1.5, 1.6, 1.7))
+    times = SimpleNamespace(cpu_times=lambda: SimpleNamespace(user=next(cpu), system=0.25))
+    meter: Any = SimpleNamespace(_process=times, _read_s=None, _cpu_s=0.0)
+    monkeypatch.setattr(_process_meter, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+    assert [ProcessMeter._cpu_ratio(meter) for _ in range(4)] == [{}, {"cpu_ratio": 0.25}, {}, {}]
+
+
+@pytest.mark.parametrize(
+    ("runs", "looks"), [((True, True), []), ((True, False), [80]), ((False, False), [80])], ids=str
+)
+def test_a_port_is_looked_for_anew_where_any_who_listened_is_gone(
+    monkeypatch: pytest.MonkeyPatch, runs: tuple[bool, bool], looks: list[int]
+) -> None:
+    looked: list[int] = []
+    monkeypatch.setattr(process, "listeners", lambda ports: looked.extend(ports) or {port: [] for port in ports})
+    meters = {f"port-80/{n}": SimpleNamespace(is_running=lambda is_there=each: is_there) for n, each in enumerate(runs)}
+    probe: Any = SimpleNamespace(ports=(80,), _session=SimpleNamespace(roots={}, failures=[]))
+    process.Process._find_ports(probe, meters)  # type: ignore[arg-type]
+    assert looked == looks and bool(probe._session.failures) is bool(looks)
+    assert probe._session.roots == ({} if looks else meters)

@@ -140,6 +140,8 @@ def test_who_is_not_back_took_longer_than_was_watched() -> None:
         assert "12 s longer would settle it" in short.reason
     stopped = judged("reconnect_time", run(*DROPPED, back(1.0, 95), end_s=33))
     assert stopped.outcome is Outcome.INCONCLUSIVE and stopped.figure is None
+    at_once = judged("reconnect_time", run(*DROPPED, back(1.0, 95), end_s=20.5))
+    assert (stopped.interval, at_once.interval) == ((12, math.inf), (0, math.inf)), "of the second of the drop nothing"
 
 
 def test_a_drop_that_was_none_proves_nothing() -> None:

@@ -139,3 +139,9 @@ def test_the_slowest_failure_is_one_of_the_failure_that_was_not_fast() -> None:
     assert clients.slowest_failure_s(slices, fast, 10.5, 21) == pytest.approx(6.0, rel=0.001)
     assert clients.slowest_failure_s(slices, fast, 10, 20) == pytest.approx(0.8, rel=0.001)
     assert clients.slowest_failure_s(slices[:1] + slices[3:4], fast, 10.5, 20) == 0
+
+
+def test_an_instant_before_the_one_that_is_counted_from_is_at_it() -> None:
+    assert Moment(11.0, 13.0).since(10.0) == (1, 3) and Moment(8.0, 13.0).since(10.0) == (0, 3)
+    assert Moment(8.0, 9.0).since(10.0) == (0, 0)
+    assert Moment.last([Moment(8.0, 13.0), Moment(9.0, 12.0)]) == Moment(9.0, 13.0)

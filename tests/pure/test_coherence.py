@@ -11,6 +11,7 @@ from harness.criteria.cache import _coherence as coherence
 from harness.criteria.cache import _stampede as stampede
 from harness.criteria.cache._invalidations import invalidations
 from harness.criteria.cache._operations import history_of
+from harness.criteria.cache.fail_open import FailOpen
 from harness.findings import Finding, Outcome
 from harness.recording import CriterionSpec, Operation, Recording
 from harness.recording_marks import FAILED, INJECTED, UNDONE, FaultMark, NodeMark
@@ -235,6 +236,24 @@ def test_a_write_would_have_shown_it_between_two_reads_through_the_cache(
 ) -> None:
     found = invalidations(history_of(recording(*ONE_THEN_TWO, *reads)))
     assert (found.observable, found.writes) == (observable, 2), "one without an answer is not among the writes"
+
+
+@pytest.mark.parametrize(("begin_s", "stale"), [(2.9, 0), (3.0, 0), (3.01, 1)])
+def test_an_old_version_is_stale_once_the_next_write_has_returned(begin_s: float, stale: int) -> None:
+    """At 3 s."""
+    assert judged(recording(*ONE_THEN_TWO, read(1, begin_s, 9)), "stale_reads").figure == stale
+
+
+@pytest.mark.parametrize(
+    ("begin_s", "end_s", "is_judged"),
+    [(9.99, 12, False), (10, 12, True), (19.9, 20, True), (19.9, 20.1, False), (19.9, 23, True), (20, 21, False)],
+)
+def test_reads_of_an_outage_begin_in_it_and_are_answered_in_it_or_late(
+    begin_s: float, end_s: float, is_judged: bool
+) -> None:
+    """From 10 s to 20 s; whose answer takes longer than two seconds had no good one, whenever it came."""
+    assert FailOpen()._is_judged(read(1, begin_s, end_s), ((10.0, 20.0),)) is is_judged
+    assert FailOpen()._is_judged(read(1, begin_s, None), ((10.0, 20.0),)) is (10 <= begin_s < 20)
 
 
 @pytest.mark.parametrize(("again_s", "observable"), [(3.9, 0), (4.1, 1)])

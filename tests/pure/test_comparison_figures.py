@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 
 from harness.analysis.quantile_shift import DRAWS, Draws
-from harness.comparison import by_name, groups, runs, words
+from harness.comparison import by_name, groups, plan, runs, words
 from harness.comparison.by_name import FEWEST_REQUESTS, MOST_NAMES, Judged
 from harness.comparison.metric import Margin, Metric, made, margin_of, metric_of, turned
 from harness.comparison.objections import of_guards
@@ -425,3 +427,17 @@ def test_three_against_three_can_just_fail(runs_each: int, can_fail: bool) -> No
         Metric("it", "latency_quantile", "p95", "s"), told[:runs_each], told[runs_each:], Margin(0.1), None
     )
     assert of.can_fail is can_fail
+
+
+@pytest.mark.parametrize(
+    ("description", "told"),
+    [
+        ("kill_process port=8000", "kill_process from 3 to 5 s"),
+        ("tcp_proxy to=127.0.0.1:5432 delay_ms=40", "tcp_proxy delay_ms=40 from 3 to 5 s"),
+        ("systemd_unit unit=/etc/a.service", "systemd_unit from 3 to 5 s"),
+        ("noop", "noop from 3 to 5 s"),
+    ],
+)
+def test_a_fault_of_a_plan_is_told_without_addresses_files_and_ports(description: str, told: str) -> None:
+    fault: Any = SimpleNamespace(description=description, start_s=3.0, end_s=5.0)
+    assert plan._fault(fault) == told

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from types import SimpleNamespace
+from typing import Any
 
+import numpy as np
 import pytest
 
+from harness.analysis import restarts
 from harness.analysis.processes import processes
 from harness.analysis.restarts import gone
 from harness.findings import Finding, Outcome
@@ -129,3 +133,48 @@ def test_memory_criteria_judge_the_working_set() -> None:
     assert unknown.outcome is Outcome.INCONCLUSIVE
     assert "no probe read memory" in unknown.reason
     assert found(recording_of(*only_starts)).outcome is Outcome.PASS
+
+
+@pytest.mark.parametrize(
+    ("detail", "before_s", "t", "is_excused"),
+    [
+        ("killed pid 7", 31.0, 31.5, True),  # who is killed is gone: up to one and a half seconds before it is missed
+        ("killed pid 7", 31.51, 32.0, False),
+        ("killed pid 7", 29.0, 30.0, True),
+        ("killed pid 7", 29.0, 29.99, False),  # it came later
+        ("asked pid 7 to end", 41.5, 42.0, True),  # for five seconds more, from its undoing at 35 s on
+        ("asked pid 7 to end", 41.51, 42.0, False),
+        ("killed pid 8", 29.0, 30.0, False),
+    ],
+)
+def test_a_fault_excuses_what_it_struck_and_for_as_long_as_that_takes(
+    detail: str, before_s: float, t: float, is_excused: bool
+) -> None:
+    marks = [
+        FaultMark(30.0, "kill_process", INJECTED, detail, 1),
+        FaultMark(35.0, "kill_process", UNDONE, "undone", 1),
+        FaultMark(99.0, "kill_process", UNDONE, "undone", 2),
+    ]
+    one: Any = SimpleNamespace(source="api", pid=np.array([7.0]), is_named=False)
+    assert restarts._fault(marks, before_s, t, one, 0) == ("kill_process at 30 s" if is_excused else "")
+
+
+def test_a_worker_that_came_stands_for_one_that_ended() -> None:
+    """Two ended a second after each other, and two came: each is one restart, and none counts twice."""
+
+    def worker(source: str, from_s: float, until_s: float) -> Any:
+        return SimpleNamespace(source=source, root="gunicorn", is_worker=True, t=np.array([from_s, until_s]))
+
+    ended = worker("w1", 0, 20), worker("w2", 0, 40)
+    came = worker("w3", 21, 90), worker("w4", 41, 90)
+    found = list(restarts._of_workers({each.source: each for each in (*ended, *came)}, []))
+    assert [each.how for each in found] == ["w1 ended, w3 came", "w2 ended, w4 came"]
+    alone = list(restarts._of_workers({each.source: each for each in (*ended, came[0])}, []))
+    assert [each.how for each in alone] == ["w1 ended, w3 came"]
+    # Of several that came soon enough the first stands for it, and the others for those that ended then.
+    ended, came = (
+        (worker("w1", 0, 20), worker("w2", 0, 22), worker("w3", 21, 24)),
+        (worker("w4", 23, 90), worker("w5", 24.5, 90)),
+    )
+    found = list(restarts._of_workers({each.source: each for each in (*ended, *came)}, []))
+    assert [each.how for each in found] == ["w1 ended, w3 came", "w2 ended, w4 came", "w3 ended, w5 came"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterable
 
+import numpy as np
 import pytest
 
 from harness.analysis import quota, time_series
@@ -178,3 +179,15 @@ def test_of_several_quotas_the_least_holds_and_none_is_told_as_zero(
     told = [ProbeSample(t, "p", "api2", {"cpu_limit_cores": each}) for t, each in enumerate(limits)]
     silent = ProbeSample(9, "p", "api2", {"memory_working_set_bytes": 1e6})
     assert quota._quota("api2", [*told, silent]).limit_cores == least
+
+
+@pytest.mark.parametrize(
+    ("start_s", "end_s", "at_s"), [(0, 5, [2, 4, 6]), (2, 5, [4, 6]), (3, 4.99, [4]), (6.01, 9, [])], ids=str
+)
+def test_shares_are_of_samples_in_a_stretch_up_to_a_second_after_it(
+    start_s: float, end_s: float, at_s: list[float]
+) -> None:
+    """Sampled every two seconds, ten periods in each of which three were throttled."""
+    t = np.array([0.0, 2.0, 4.0, 6.0])
+    counted = quota.Quota("api", 1.0, 6.0, t, 10 * t, 3 * t, np.zeros(4))
+    assert list(counted.shares(start_s, end_s, 2.0)) == [(each, pytest.approx(0.3)) for each in at_s]

@@ -241,6 +241,10 @@ def test_a_load_is_kept_with_95_percent_of_three_requests_a_second(
     recording = dataclasses.replace(whole, header=header, slices=slices(requests))
     slo = ServiceLevel(0.5, {})
     assert list(elasticity._observed_loads(recording, Sampled(two, two, two, 1.0, 1.0, math.inf), slo)) == loads
+    none = Steps(((0.0, 0.0),), 7.0)
+    assert not list(elasticity._observed_loads(recording, Sampled(none, none, none, 1.0, 1.0, math.inf), slo))
+    idle = dataclasses.replace(recording, header=dataclasses.replace(header, level=((0, 0.0), (7, 0.0))))
+    assert not list(elasticity._observed_loads(idle, Sampled(two, two, two, 1.0, 1.0, math.inf), slo))
 
 
 def test_a_capacity_that_is_only_bracketed_decides_nothing_within_its_bracket() -> None:

@@ -11,7 +11,7 @@ import pytest
 from harness import criteria
 from harness.analysis import histogram
 from harness.analysis.histogram import bucket_index
-from harness.criteria.guards import baseline_healthy
+from harness.criteria.guards import baseline_healthy, target_healthy
 from harness.criteria.guards._delivery import Silence, deliveries, silences
 from harness.criteria.guards.generator_health import GeneratorHealth
 from harness.criteria.guards.machine_pressure import MachinePressure
@@ -22,7 +22,7 @@ from harness.findings import BASELINE, Outcome
 from harness.recording import Recording, Slice
 from harness.recording_header import CriterionSpec, Phase, PlannedClass
 from harness.recording_marks import ARRIVALS, INJECTED, UNDONE, FaultMark, NodeMark, StartsMark
-from harness.recording_values import OK
+from harness.recording_values import OK, UNSERVED
 from tests.pure.test_baseline_healthy import PER_SECOND, SECONDS, judged, run
 from tests.pure.test_delivery import two_gates
 from tests.pure.test_enough_users import judged as judged_by
@@ -317,3 +317,20 @@ def test_what_guards_the_load_generator_is_known() -> None:
         "release_skew",
         "spike_delivered",
     }
+
+
+@pytest.mark.parametrize(
+    ("ok_at_s", "outcome"),
+    [((), UNSERVED), ((90,), OK), ((30,), OK), ((91,), OK)],
+    ids=["nobody was free", "in the last second", "before", "after"],
+)
+def test_the_last_requests_are_those_of_the_last_phase_that_were_sent(ok_at_s: tuple[int, ...], outcome: str) -> None:
+    """Those of 90 s all failed, unless one was answered then; what found no free user of ours says nothing."""
+    run = healthy()
+    failed = Slice(90, "w", "GET /", "http 500", 40, 0, {})
+    others = [Slice(t, "w", "GET /", outcome, 5, 0, {100: 5}) for t in (ok_at_s or (90,))]
+    usual = [Slice(t, "w", "GET /", OK, 10, 0, {100: 10}) for t in range(30)]
+    header = dataclasses.replace(run.header, level=((0, 10.0), (91, 10.0)), level_unit="starts/s", gates=())
+    run = dataclasses.replace(run, header=header, slices=(*usual, failed, *others))
+    told = "the last 40 requests, from 90 s on, all failed, all of them with http 500 (40)"
+    assert target_healthy._last_requests_failed(run) == ("" if ok_at_s == (90,) else told)

@@ -196,3 +196,25 @@ def test_instants_of_any_two_nodes_are_in_order_when_the_two_worst_clocks_say_so
     assert clocks.apart_s({}) == clocks.apart_s({"a": 0.3}) == 0
     assert clocks.apart_s({"a": 0.3, "b": 0.1}) == pytest.approx(0.4)
     assert clocks.apart_s({"a": 0.3, "b": 0.1, "c": 0.2}) == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize(("second_s", "accused"), [(2.99, [(1, 2)]), (3.0, []), (3.01, [])])
+def test_zones_that_touch_have_an_order(second_s: float, accused: list[tuple[int, int]]) -> None:
+    """The first version was there from 1 s to 3 s at least, the second one until 5 s."""
+    zones = [linearizability._Zone(1, 1.0, 3.0), linearizability._Zone(2, second_s, 5.0)]
+    told = [f"version {old} was read again after version {new} was there" for old, new in accused]
+    for each in (zones, zones[::-1]):
+        assert [found.reason for found in linearizability._conflicts("k", each)] == told
+
+
+@pytest.mark.parametrize(
+    ("from_s", "until_s", "is_accused"), [(2.0, 1.5, True), (1.0, 1.0, False), (3.0, 3.0, False), (2.0, 2.0, True)]
+)
+def test_a_version_that_came_and_went_inside_of_another_is_accused(
+    from_s: float, until_s: float, is_accused: bool
+) -> None:
+    """One that was there before 1 s and after 3 s leaves no room between for another."""
+    zones = [linearizability._Zone(1, 1.0, 3.0), linearizability._Zone(2, from_s, until_s)]
+    found = list(linearizability._conflicts("k", zones))
+    assert bool(found) is is_accused
+    assert not found or found[0].reason == "version 2 came and went while version 1 was there before and after"

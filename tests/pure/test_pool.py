@@ -6,6 +6,7 @@ import dataclasses
 import math
 import statistics
 from collections.abc import Callable
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -645,3 +646,14 @@ def test_a_use_that_is_three_standard_errors_below_what_was_held_is_no_chance(
 @pytest.mark.parametrize(("size", "ratio"), [(None, 0), (0, 0), (4, 0.75)])
 def test_without_its_size_nothing_of_a_pool_is_in_use(size: float | None, ratio: float) -> None:
     assert levels.Instant(1.0, 3.0, size, None).use_ratio == ratio
+
+
+@pytest.mark.parametrize(("alternating", "alike"), [(0, True), (14, False), (20, False)])
+def test_samples_are_alike_only_by_more_than_chance(alternating: int, alike: bool) -> None:
+    """Of 40 samples, of which the first go from 0 to 1 by fives: 1.645 ÷ √40 = 0.26 is what chance may make."""
+    values = [float(n // 5 % 2) for n in range(40 - alternating)] + [float(n % 2) for n in range(alternating)]
+    found = _persistence([values])
+    mean = statistics.fmean(values)
+    together = sum((a - mean) * (b - mean) for a, b in pairwise(values)) / sum((each - mean) ** 2 for each in values)
+    assert (found > 0) is alike is (together > 1.645 / math.sqrt(40))
+    assert not alike or found == pytest.approx(together + (1 + 4 * together) / 40)

@@ -6,10 +6,12 @@ import dataclasses
 import os
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from harness.commands.history import history as command
+from harness.history import retention
 from harness.history.database import History
 from harness.history.retention import STILL_S, Deleted, delete, surplus
 from harness.history.stored_run import Filter
@@ -156,3 +158,29 @@ def test_each_scenario_keeps_its_own() -> None:
 def test_what_was_deleted_is_said_with_its_size() -> None:
     assert str(Deleted("one", 1_500_000, ())) == "deleted one (1.5 MB)"
     assert str(Deleted("one", 0, ("a", "b"))) == "deleted one (0.0 MB), but for what is not ours: a, b"
+
+
+def test_whose_recording_cannot_be_looked_at_is_not_surely_ours(
+    runs_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    going = stored_runs.store(runs_dir, 0, is_judged=False)
+    ago = time.time() - STILL_S - 10
+    os.utime(going / FILE_NAME, (ago, ago))
+    assert retention._is_ours(going)
+
+    def away() -> float:
+        raise OSError  # as of a file that is gone by then
+
+    monkeypatch.setattr(retention, "time", SimpleNamespace(time=away))
+    assert not retention._is_ours(going)
+
+
+def test_what_is_emptied_is_counted_to_the_byte(tmp_path: Path) -> None:
+    directory = tmp_path / stored_runs.named(1)
+    directory.mkdir()
+    (directory / FILE_NAME).write_bytes(b"x" * 700)
+    (directory / "out.txt").write_bytes(b"x" * 41)
+    (directory / "theirs").write_bytes(b"x" * 5)
+    assert retention._emptied(directory, {"out.txt"}) == (741, ["theirs"])
+    (directory / "theirs").unlink()
+    assert retention._emptied(directory, set()) == (0, []) and not directory.exists()

@@ -165,3 +165,14 @@ def test_a_change_lies_between_two_samples_however_far_they_are_apart() -> None:
 @pytest.mark.parametrize(("times", "usual_s"), [((1.0,), 0.0), ((1.0, 3.0), 2.0), ((1.0, 3.0, 4.0, 5.0), 1.0)])
 def test_samples_are_usually_as_far_apart_as_most_are(times: tuple[float, ...], usual_s: float) -> None:
     assert sampled([(t, 1.0) for t in times], 0.0, 8.0).usual_gap_s == usual_s
+
+
+@pytest.mark.parametrize(
+    ("start_s", "end_s", "turn_s"), [(0, 8, 3), (1, 7, 3), (1.01, 8, math.inf), (0, 6.99, math.inf)], ids=str
+)
+def test_a_turn_is_one_of_changes_that_lie_between_samples_of_the_run(
+    start_s: float, end_s: float, turn_s: float
+) -> None:
+    """Seen up at 4 s, after a sample at 1 s, and down at 7 s."""
+    samples = [(0.0, 1.0), (1.0, 1.0), (4.0, 2.0), (7.0, 1.0), (8.0, 1.0)]
+    assert sampled(samples, start_s, end_s).shortest_turn_s == turn_s

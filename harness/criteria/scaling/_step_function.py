@@ -180,11 +180,11 @@ def provisioning(needed: Steps, ready: Steps) -> Provisioning:
     )
 
 
-def instability(needed: Steps, ready: Steps, window_s: float = 1.0) -> float:
-    """υ of SPEC RG: share of the windows in which demand and supply do not move in the same direction."""
+def instability(needed: Steps, ready: Steps) -> float:
+    """υ of SPEC RG: share of the seconds in which demand and supply do not move in the same direction."""
     start_s, end_s = max(needed.start_s, ready.start_s), min(needed.end_s, ready.end_s)
-    count = math.floor((end_s - start_s) / window_s + _ROUNDING)
-    edges = [start_s + i * window_s for i in range(count + 1)]
+    count = math.floor(end_s - start_s + _ROUNDING)
+    edges = [start_s + i for i in range(count + 1)]
 
     def moves(steps: Steps) -> list[int]:
         levels = [steps.at(edge - _ROUNDING) for edge in edges]
