@@ -86,6 +86,14 @@ def request(
             raise NoAnswerError(f"connection failed: {reason_of(error)}") from None
 
 
+def page(url: str, timeout_s: float, limit_bytes: int, accept: str) -> bytes:
+    """What :func:`get` brings with status 200. Raises NoAnswerError for any other status as well."""
+    answer = get(url, timeout_s, limit_bytes, accept)
+    if answer.status != 200:
+        raise NoAnswerError(answer.in_words)
+    return answer.body
+
+
 def get_all(urls: Sequence[str], timeout_s: float, limit_bytes: int, accept: str) -> list[Answer | NoAnswerError]:
     """:func:`get` for each URL at the same time, so that one that hangs does not delay the others."""
 

@@ -18,7 +18,7 @@ from harness.clients.haproxy import (
     parse_statistics,
     run_command,
 )
-from harness.clients.http_get import NoAnswerError, get
+from harness.clients.http_get import NoAnswerError, page
 from harness.plugins import parameter
 from harness.probes import Probe, Reading
 
@@ -77,10 +77,8 @@ class Haproxy(Probe):
         raise NoAnswerError(f"{self.socket_path} answers, but not as HAProxy's runtime socket does: {text[:40]!r}")
 
     def _page(self) -> str:
-        answer = get(self.url, self.timeout_s, LIMIT_BYTES, "text/csv, text/plain;version=0.0.4")
-        if answer.status != 200:
-            raise NoAnswerError(answer.in_words)
-        return answer.body.decode(errors="replace")
+        body = page(self.url, self.timeout_s, LIMIT_BYTES, "text/csv, text/plain;version=0.0.4")
+        return body.decode(errors="replace")
 
 
 def _of_prometheus(text: str) -> Iterator[ServerStatus]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from harness.clients.address import strip_url, url_problems
-from harness.clients.http_get import NoAnswerError, get
+from harness.clients.http_get import NoAnswerError, page
 from harness.plugins import parameter
 from harness.probes import Probe, Reading
 
@@ -36,17 +36,14 @@ class HttpJson(Probe):
     def sample(self) -> Iterator[Reading]:
         source = strip_url(self.url)
         try:
-            answer = get(self.url, self.timeout_s, LIMIT_BYTES, "application/json")
+            body = page(self.url, self.timeout_s, LIMIT_BYTES, "application/json")
         except NoAnswerError as error:
             yield Reading.failed(source, str(error))
             return
-        if answer.status != 200:
-            yield Reading.failed(source, answer.in_words)
-            return
         try:
-            values = numbers_in(answer.body)
+            values = numbers_in(body)
         except (ValueError, RecursionError):
-            yield Reading.failed(source, f"the answer of {len(answer.body)} bytes is not JSON")
+            yield Reading.failed(source, f"the answer of {len(body)} bytes is not JSON")
             return
         yield from self._select(source, values)
 

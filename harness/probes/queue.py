@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from harness.clients.address import strip_url, url_problems
-from harness.clients.http_get import NoAnswerError, get
+from harness.clients.http_get import NoAnswerError, page
 from harness.plugins import parameter
 from harness.probes import Probe, Reading
 from harness.probes.http_json import numbers_in
@@ -37,15 +37,12 @@ class Queue(Probe):
     def sample(self) -> Iterator[Reading]:
         source = f"{strip_url(self.url)}#{self.length}"
         try:
-            answer = get(self.url, self.timeout_s, LIMIT_BYTES, ACCEPT)
+            body = page(self.url, self.timeout_s, LIMIT_BYTES, ACCEPT)
         except NoAnswerError as error:
             yield Reading.failed(source, str(error))
             return
-        if answer.status != 200:
-            yield Reading.failed(source, answer.in_words)
-            return
         try:
-            values = _numbers(answer.body)
+            values = _numbers(body)
         except Exception as error:  # the parser raises whatever its string handling happens to raise
             what = f"the answer is neither JSON nor Prometheus text ({type(error).__name__}: {error})"
             yield Reading.failed(source, what)
