@@ -24,6 +24,10 @@ as many as are in so long. Where one of three connections is taken, and users wh
 single request is answered soon. With each series that fails after a good answer as many more are wanted: by chance one
 of many series is good.
 """
+PAUSE_S, LONGEST_PAUSE_S = 0.05, 0.2
+"""From one request to the next, once a series has failed: a proxy that limits how often one may ask (nginx says 503 to
+who asks more often) is none that is away. Twice as long with each such series, up to the second.
+"""
 WATCH_S = 1.0
 FRONT_PAGE = "GET / on a new connection"
 TOO_MANY_REQUESTS = 429
@@ -161,13 +165,14 @@ class TargetHealth:
 
     def _ask_in_a_row(self, what: str, ask: Ask, deadline_s: float) -> None:
         """Series that begin by then, until one is good."""
-        wanted, good, failed = self._wanted_in_a_row, 0, 0
-        while not (series := _series(ask, wanted)).ok:
+        wanted, good, failed, pause_s = self._wanted_in_a_row, 0, 0, 0.0
+        while not (series := _series(ask, wanted, pause_s)).ok:
             good, failed = good + series.good, failed + 1
             if time.monotonic() + AGAIN_S >= deadline_s:
                 break
             if series.good:
                 wanted += self._wanted_in_a_row
+                pause_s = min(max(PAUSE_S, 2 * pause_s), LONGEST_PAUSE_S)
             time.sleep(AGAIN_S)
         detail = series.detail
         if good and not series.ok:
@@ -209,7 +214,7 @@ class _Series:
     """Of the last."""
 
 
-def _series(ask: Ask, wanted: int) -> _Series:
+def _series(ask: Ask, wanted: int, pause_s: float = 0.0) -> _Series:
     """Asks until one is not answered well, ``wanted`` are, or ``SERIES_S`` are over."""
     good, end_s = 0, time.monotonic() + SERIES_S
     while True:
@@ -217,6 +222,7 @@ def _series(ask: Ask, wanted: int) -> _Series:
         good += ok
         if not ok or good >= wanted or time.monotonic() >= end_s:
             return _Series(good, ok, detail)
+        time.sleep(pause_s)
 
 
 def is_worse(status: int, before: int) -> bool:

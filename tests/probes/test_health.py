@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import re
 import socket
 import threading
@@ -199,6 +200,23 @@ def test_a_target_that_takes_only_some_new_connections_has_not_come_back(
 @pytest.mark.parametrize("path", ["", "/readyz"])
 def test_what_refuses_some_connections_before_the_load_as_well_has_not_become_worse(path: str) -> None:
     assert after(path, lambda _, n: "200 OK" if n % 3 == 0 else "").ok
+
+
+def test_a_proxy_that_limits_how_often_one_may_ask_is_not_away() -> None:
+    """As nginx with limit_req: 503 beyond a burst of 25, most of which the load has used up; 40 a second are let in."""
+    level, looked_s = 20.0, math.inf
+
+    def takes(is_over: bool, _: int) -> str:
+        nonlocal level, looked_s
+        now_s = time.monotonic()
+        level, looked_s = max(0.0, level - 40 * max(0.0, now_s - looked_s) * is_over), now_s
+        if level > 24:
+            return "503 Service Unavailable"
+        level += is_over
+        return "200 OK"
+
+    last = after("/readyz", takes)
+    assert last.ok, last
 
 
 @pytest.mark.parametrize("path", ["", "/readyz"])

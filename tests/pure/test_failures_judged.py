@@ -45,6 +45,12 @@ FAILS_AFTERWARDS = recordings.login_herd(recovery_error_ratio=0.4, errors_for_s=
             [criterion("latency_quantile"), criterion("throughput")], Outcome.INCONCLUSIVE, id="of two others"
         ),
         pytest.param([criterion("error_ratio", phase="recovery")], Outcome.PASS, id="of the recovery"),
+        pytest.param(
+            [criterion("error_ratio", phase="recovery", limit=1.0)], Outcome.INCONCLUSIVE, id="whatever becomes of it"
+        ),
+        pytest.param([criterion("error_ratio", phase="recovery", limit=0.99)], Outcome.PASS, id="nearly whatever"),
+        pytest.param([criterion("scaling_errors")], Outcome.PASS, id="while it scales"),
+        pytest.param([criterion("scaling_errors", limit=1.0)], Outcome.INCONCLUSIVE, id="whatever it scales"),
         pytest.param([criterion("latency_quantile", phase="recovery")], Outcome.PASS, id="which p95 shows"),
         pytest.param(
             [criterion("latency_quantile", phase="recovery", quantile=0.5)], Outcome.INCONCLUSIVE, id="not a median"

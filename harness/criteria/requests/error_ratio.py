@@ -39,7 +39,9 @@ class ErrorRatio(JudgesAnswers, Estimate):
     shorter_than: str = parameter("baseline", SHORTER_THAN_HELP)
 
     def failures_seen(self, recording: Recording) -> Iterator[Seen]:
-        yield from in_phase(recording, self.phase, self.requests)
+        """A limit of 100 % shows none: it is kept by a service that answers nobody."""
+        if self.limit < 1:
+            yield from in_phase(recording, self.phase, self.requests)
 
     def _stretches(self, recording: Recording) -> tuple[Phase | None, Phase | None]:
         return recording.phase(self.shorter_than), recording.phase(self.phase)

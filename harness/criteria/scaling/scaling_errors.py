@@ -39,7 +39,8 @@ class ScalingErrors(ReplicasCriterion):
     shorter_ratio: float = parameter(SHORTER_RATIO, SHORTER_HELP, lowest=0)
 
     def failures_seen(self, recording: Recording) -> Iterator[Seen]:
-        if before := recording.phase(self.baseline):
+        """A limit of 100 % shows none: it is kept by a service that answers nobody."""
+        if self.limit < 1 and (before := recording.phase(self.baseline)):
             yield from after(recording, before.end_s, self.requests)
 
     def judge(self, recording: Recording) -> Finding:
