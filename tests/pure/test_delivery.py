@@ -159,6 +159,20 @@ def test_a_class_that_never_sends_anything_is_no_load(
         assert "iterations of Idle began and sent nothing: let the tasks make a request" in found.reason
 
 
+def test_of_users_that_locust_paces_a_class_that_is_never_seen_sent_nothing() -> None:
+    """As with a client that is not recorded; when such users begin nobody is told."""
+    run = closed()
+    both = dataclasses.replace(run.header, classes=(PlannedClass("Buyer"), PlannedClass("Idle")))
+    found = judged("spike_delivered", dataclasses.replace(run, header=both, marks=()))
+    assert (found.outcome, found.figure) == (Outcome.INCONCLUSIVE, 0)
+    assert found.reason == (
+        "users of Idle sent no request in the whole run: let their tasks make one, with a client that is recorded, "
+        "or leave the class out"
+    )
+    for header in (run.header, dataclasses.replace(both, classes=(PlannedClass("Buyer"), PlannedClass("Buyer")))):
+        assert judged("spike_delivered", dataclasses.replace(run, header=header, marks=())).outcome is Outcome.PASS
+
+
 def test_a_baseline_without_requests_says_who_sent_nothing() -> None:
     told = judged("baseline_healthy", closed((5, "Idle", UNSENT, 7))).reason
     assert "nothing to compare with (7 iterations of Idle began and sent nothing" in told

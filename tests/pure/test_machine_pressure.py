@@ -90,9 +90,9 @@ def test_what_was_taken_is_told_by_cause_and_in_figures() -> None:
 
 
 def test_the_parts_that_are_told_add_up_to_the_figure() -> None:
-    found = judged(shared(others=1.2, steal=0.012))
+    found = judged(shared(others=1.2, steal=0.004))
     told = [float(part) for part in re.findall(r"([\d.]+) % were", found.reason)]
-    assert found.figure is not None and len(told) == 2
+    assert found.figure is not None and len(told) == 2, found.reason
     assert sum(told) == pytest.approx(100 * found.figure, abs=0.1)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator
 
@@ -11,6 +12,8 @@ from harness.recording import Recording
 from harness.recording_header import Phase
 from harness.recording_values import INTERRUPTED, UNSENT, UNSERVED
 
+UNTOLD = math.inf
+"""In place of what was planned, where nobody knows how often users began."""
 FEWEST = 5
 """Iterations of a class that never sent anything: fewer may all have had a reason."""
 
@@ -42,6 +45,12 @@ def silent_classes(recording: Recording) -> Iterator[Delivery]:
     for user_class, count in sorted(silent(recording, load).items()):
         if count >= FEWEST and user_class not in sent:
             yield Delivery(f"users of {user_class}" if user_class else "all users", count, 0, 0.0, user_class)
+    # Of users that Locust itself paces nobody is told when they begin: what is seen of a class is what it sent.
+    if recording.starts or len(recording.header.classes) < 2:
+        return
+    for each in recording.header.classes:
+        if not each.level and each.user_class not in sent:
+            yield Delivery(f"users of {each.user_class}", UNTOLD, 0, 0.0, each.user_class)
 
 
 def in_words(found: Counter[str]) -> str:

@@ -25,7 +25,7 @@ ONLY_MACHINE = "machine that makes the load"
 """Where no other takes part, nobody speaks of a master."""
 WINDOW_S = 5.0
 """Shorter bursts of others happen on every machine, and processes are sampled at instants a second apart."""
-LEAST_TOLD = 0.0005
+LEAST_TOLD = 0.001
 """Share of which nothing is said: the parts that are told add up to the figure, as it is shown."""
 
 

@@ -49,6 +49,12 @@ class SpikeDelivered(Guard):
             reason = f"{intended:,} requests in the {phase.name}; the closed model plans users, not requests"
             return self.finding(Outcome.PASS, reason)
         worst = min(parts, key=lambda part: part.ratio)
+        if worst.planned == silent.UNTOLD:
+            told = (
+                f"{worst.what} sent no request in the whole run: let their tasks make one, with a client that is "
+                "recorded, or leave the class out"
+            )
+            return self.finding(Outcome.INCONCLUSIVE, told, worst.ratio)
         text = f"{worst.what}: {worst.delivered:,} of {worst.planned:,.0f} planned requests were sent"
         if worst.ratio >= self.limit:
             return self.finding(Outcome.PASS, text, worst.ratio)
