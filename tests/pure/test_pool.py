@@ -450,11 +450,16 @@ def test_an_age_may_have_grown_between_two_samples(oldest_s: float, expected: st
 def test_what_was_idle_to_the_end_is_evidence() -> None:
     """In the last phase, whichever that is."""
     run = closed_pool(idle_in_transaction=2, oldest_s=1)
-    evidence = judged("long_transactions", run).evidence
-    assert evidence["idle in transaction throughout the idle"] == 2
-    assert [key for key in evidence if key.startswith("idle in transaction")] == [
-        "idle in transaction throughout the idle"
+    more = [
+        dataclasses.replace(each, values={**each.values, sessions.IDLE_IN_TRANSACTION: 5.0})
+        if each.t < PHASES[-1].start_s and sessions.IDLE_IN_TRANSACTION in each.values
+        else each
+        for each in run.probes
     ]
+    for probes in (run.probes, tuple(more)):
+        evidence = judged("long_transactions", dataclasses.replace(run, probes=probes)).evidence
+        told = {key: value for key, value in evidence.items() if key.startswith("idle in transaction")}
+        assert told == {"idle in transaction throughout the idle": 2}
 
 
 def test_two_levels_are_a_climb_and_one_is_none() -> None:
