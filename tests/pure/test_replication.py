@@ -14,9 +14,12 @@ from hypothesis import strategies as st
 from harness import criteria
 from harness.criteria._injections import Injection
 from harness.criteria.replication import _reigns as reigns
+from harness.criteria.replication._nodes import STREAMING, NodeSample
 from harness.criteria.replication.lost_writes import LostWrites
+from harness.criteria.replication.replication_lag import ReplicationLag
 from harness.findings import Finding, Outcome
 from harness.recording import UNCOUNTED, CriterionSpec, Operation, Operations, Recording
+from harness.recording_header import Phase
 from harness.recording_marks import FaultMark
 from harness.recording_values import Scalar
 from tests import histories, ledgers
@@ -430,3 +433,27 @@ def test_a_write_is_at_risk_for_a_second_before_a_fault(returned_s: float, at_ri
     faults = [Injection("kill", 12.0, 13.0), Injection("kill", 40.5, 41.0)]
     row: Any = SimpleNamespace(acknowledged=SimpleNamespace(return_s=returned_s))
     assert LostWrites(at_risk_s=1.0)._shortly_before(faults, (row,)) == at_risk
+
+
+def test_who_wrote_while_there_were_two_primaries_is_told_from_the_first_to_the_last_sign_of_the_second() -> None:
+    """One is primary from 0 s to 6 s, the other is seen as primary at 2.2, 3.2 and 5.2 s."""
+    one = [reigns.Seen(t, t + 0.1, True) for t in range(7)]
+    other = [reigns.Seen(t, t + 0.1, True) for t in (2.2, 3.2, 5.2)]
+
+    def wrote(*at_s: float) -> set[tuple[str, ...]]:
+        seen = sorted([*one, *(reigns.Seen(t, t + 0.05, wrote=True) for t in at_s)], key=lambda each: each.from_s)
+        return {each.wrote for each in reigns.overlaps({"db1": seen, "db2": other}) if each.node == "db1"}
+
+    assert wrote() == wrote(1.5) == wrote(5.5) == {()}
+    assert wrote(2.25) == wrote(4.5) == wrote(5.25) == {("db1",)}
+
+
+@pytest.mark.parametrize(
+    ("follows", "unknown"), [((1, 1, 0), True), ((1, 0, 1), False), ((0, 0, 1), False), ((0, 1, 1, 0), True)], ids=str
+)
+def test_who_follows_nobody_in_the_end_may_be_far_behind(follows: tuple[int, ...], unknown: bool) -> None:
+    samples = [NodeSample(float(t), float(t), {STREAMING: float(each)}, None) for t, each in enumerate(follows)]
+    long = recording()
+    short = replace(long, header=replace(long.header, phases=(Phase("baseline", 0, len(follows)),)))
+    told = ReplicationLag()._unknown(short, {"db2": samples})
+    assert told == ("db2 follows nobody in the end, so how far it is behind is not known" if unknown else "")
