@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from harness import criteria
 from harness.criteria._injections import Injection
 from harness.criteria.replication import _reigns as reigns
-from harness.criteria.replication._nodes import STREAMING, NodeSample
+from harness.criteria.replication import doubled_writes, rejoin_time
+from harness.criteria.replication._nodes import PRIMARY, STREAMING, NodeSample
 from harness.criteria.replication.lost_writes import LostWrites
 from harness.criteria.replication.replication_lag import ReplicationLag
 from harness.findings import Finding, Outcome
@@ -457,3 +458,44 @@ def test_who_follows_nobody_in_the_end_may_be_far_behind(follows: tuple[int, ...
     short = replace(long, header=replace(long.header, phases=(Phase("baseline", 0, len(follows)),)))
     told = ReplicationLag()._unknown(short, {"db2": samples})
     assert told == ("db2 follows nobody in the end, so how far it is behind is not known" if unknown else "")
+
+
+@pytest.mark.parametrize(
+    ("joined", "low_s", "high_s", "times", "is_primary"),
+    [
+        ((1, 1, 1), 0.0, 0.5, 0, True),  # never seen away: it was there again by the first sample
+        ((0, 1, 1), 0.0, 1.5, 1, True),
+        ((1, 0, 0, 1, 1), 2.0, 3.5, 2, True),
+        ((0, 1, 0, 1, 1), 2.0, 3.5, 2, True),  # for good with the last of them
+        ((0, 0, 2, 2), 1.0, 2.5, 2, False),
+        ((1, 1, 0), 2.0, math.inf, 1, False),
+    ],
+    ids=str,
+)
+def test_a_node_is_away_until_the_first_sample_from_which_on_it_stays(
+    joined: tuple[int, ...], low_s: float, high_s: float, times: int, is_primary: bool
+) -> None:
+    """Sampled each second, which takes half of one: 1 is primary, 2 follows one, 0 neither."""
+    roles = ({}, {PRIMARY: 1.0}, {STREAMING: 1.0})
+    samples = [NodeSample(t, t + 0.5, roles[role], None) for t, role in enumerate(joined)]
+    away = rejoin_time._away("db1", samples, 0.0)
+    assert (away.low_s, away.high_s, away.times, away.is_primary) == (low_s, high_s, times, is_primary)
+    later = rejoin_time._away("db1", samples, 2.25)
+    assert (later.low_s, later.high_s) == (max(0.0, low_s - 2.25), max(0.0, low_s - 2.25, high_s - 2.25))
+
+
+@pytest.mark.parametrize(
+    ("begin_s", "end_s", "is_met"),
+    [
+        (11.9, 12.0, True),
+        (11.9, 11.99, False),
+        (12.0, 13.0, False),
+        (11.99, 13.0, True),
+        (12.0, None, True),
+        (11.9, None, False),
+    ],
+)
+def test_a_write_is_met_by_a_fault_under_way_or_without_an_answer_afterwards(
+    begin_s: float, end_s: float | None, is_met: bool
+) -> None:
+    assert doubled_writes._is_met(write("a", begin_s, end_s), 12.0) is is_met
