@@ -176,7 +176,9 @@ def test_a_backup_that_is_short_in_a_long_phase_costs_what_it_costs() -> None:
 
 
 def test_no_requests_have_no_cost() -> None:
-    assert found(histories.recording(*STEPS), "backup_cost").outcome is INCONCLUSIVE
+    silent = found(histories.recording(*STEPS), "backup_cost")
+    why = "of the 2 s in which a backup was taken: no requests in the backup, so there is nothing to judge"
+    assert (silent.outcome, silent.reason) == (INCONCLUSIVE, why)
 
 
 @pytest.mark.parametrize(("quantile", "told"), [(0.95, "p95"), (0.5, "p50"), (0.999, "p99.9")])
@@ -201,3 +203,26 @@ def test_a_row_that_was_acknowledged_twice_was_there_from_the_first_time_on() ->
     lacking = found(histories.recording(*writes(), again, *STEPS, *restored(range(1, 220))), "restored_writes")
     assert (lacking.outcome, lacking.figure) == (FAIL, 1)
     assert lacking.evidence["missing 1"] == "row-0, acknowledged 9.99 s before"
+
+
+@pytest.mark.parametrize(
+    ("acknowledged_s", "begun_s", "near", "after"),
+    [(9.0, 12.01, 1, 1), (8.99, 12.01, 0, 1), (9.99, 12.0, 1, 0), (10.0, 12.01, 0, 1), (9.0, 12.0, 1, 0)],
+)
+def test_a_write_shortly_before_a_backup_and_one_after_it_could_be_wrong(
+    acknowledged_s: float, begun_s: float, near: int, after: int
+) -> None:
+    """From 10 s to 12 s, and a second is shortly: both ends of the backup are in it."""
+    wrote = [
+        Operation("old", "s", WRITE, 1, 1.0, acknowledged_s, "ledger"),
+        Operation("new", "s", WRITE, 1, begun_s, 14.0, "ledger"),
+    ]
+    here = restored_keys("old", "new") if not after else restored_keys("old")
+    told = found(histories.recording(*wrote, *here, *STEPS), "restored_writes")
+    assert told.evidence["begun after"] == after
+    assert (told.outcome is PASS) is bool(near and after and acknowledged_s < 10)
+    assert ("none was acknowledged in the 1 s before the backup" in told.reason) is (not near)
+
+
+def restored_keys(*keys: str) -> list[Operation]:
+    return [Operation(key, "s", READ, 1, READ_S, READ_S, "restored dump") for key in keys]

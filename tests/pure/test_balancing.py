@@ -11,6 +11,7 @@ from scipy.stats import binomtest
 
 from harness import criteria
 from harness.criteria.balancing._answers import unnamed
+from harness.criteria.balancing.fallback_time import _longest_in_vain_s, _longest_run
 from harness.findings import Finding, Outcome
 from harness.recording import CriterionSpec, Operation, Recording
 from harness.recording_marks import INJECTED, UNDONE, FaultMark
@@ -277,3 +278,16 @@ def test_one_answer_of_a_hundred_need_not_say_who_gave_it(mute: int, good: int, 
     given = [ask(n, n + 0.1, source="" if n < mute else "a1") for n in range(good)]
     told = f"{mute} of {good} answers do not say who gave them, and may be anybody's"
     assert unnamed([*given, *(ask(n, None, source="") for n in range(9))]) == (told if is_doubted else "")
+
+
+@pytest.mark.parametrize(
+    ("text", "longest_s"), [("", 0), ("+++", 0), ("-", 0), ("--", 1), ("--+---", 2), ("---+--", 2), ("-+-+-", 0)]
+)
+def test_what_was_in_vain_one_after_the_other_is_from_its_first_to_its_last(text: str, longest_s: float) -> None:
+    tried = [ask(t, t + 0.1 if sign == "+" else None) for t, sign in enumerate(text)]
+    assert _longest_in_vain_s(tried) == longest_s
+
+
+@pytest.mark.parametrize(("text", "run"), [("", 0), ("--", 0), ("+", 1), ("++-+++-+", 3), ("+++--++", 3)])
+def test_the_longest_run_of_the_primarys_answers(text: str, run: int) -> None:
+    assert _longest_run([sign == "+" for sign in text]) == run

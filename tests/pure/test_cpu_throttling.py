@@ -191,3 +191,6 @@ def test_shares_are_of_samples_in_a_stretch_up_to_a_second_after_it(
     t = np.array([0.0, 2.0, 4.0, 6.0])
     counted = quota.Quota("api", 1.0, 6.0, t, 10 * t, 3 * t, np.zeros(4))
     assert list(counted.shares(start_s, end_s, 2.0)) == [(each, pytest.approx(0.3)) for each in at_s]
+    every = np.arange(7.0)
+    each_second = quota.Quota("api", 1.0, 6.0, every, 10 * every, 3 * every, np.zeros(7))
+    assert [t for t, _ in each_second.shares(2, 4, 1.0)] == [2, 3, 4, 5], "the one at its start is of the second before"

@@ -11,6 +11,7 @@ import pytest
 from harness import criteria
 from harness.analysis.quality import ServiceLevel
 from harness.criteria.scaling import _elasticity as elasticity
+from harness.criteria.scaling import scale_in
 from harness.criteria.scaling._criterion import ElasticityCriterion
 from harness.criteria.scaling._elasticity import Elasticity
 from harness.criteria.scaling._step_function import Sampled, Steps
@@ -241,6 +242,10 @@ def test_a_load_is_kept_with_95_percent_of_three_requests_a_second(
     recording = dataclasses.replace(whole, header=header, slices=slices(requests))
     slo = ServiceLevel(0.5, {})
     assert list(elasticity._observed_loads(recording, Sampled(two, two, two, 1.0, 1.0, math.inf), slo)) == loads
+    later = dataclasses.replace(recording, header=dataclasses.replace(header, level=((0, 10.0), (8, 10.0))))
+    half = Steps(two.points, 7.5)
+    cut = list(elasticity._observed_loads(later, Sampled(half, half, half, 1.0, 1.0, math.inf), slo))
+    assert cut == loads, "a second of which only a half is known is none"
     none = Steps(((0.0, 0.0),), 7.0)
     assert not list(elasticity._observed_loads(recording, Sampled(none, none, none, 1.0, 1.0, math.inf), slo))
     idle = dataclasses.replace(recording, header=dataclasses.replace(header, level=((0, 0.0), (7, 0.0))))
@@ -432,3 +437,19 @@ def test_turns_of_a_demand_that_is_bracketed_leave_open_how_many_are_too_many(mo
     found = judged(STABLE, run())
     assert (found.figure, found.interval) == (2, (2, 4))
     assert found.evidence["sampled every (s)"] == 0.333
+
+
+@pytest.mark.parametrize(
+    ("points", "fall_s", "back_s"),
+    [
+        (((0.0, 1.0),), 10.0, 0.0),  # there were never more
+        (((0.0, 1.0), (5.0, 3.0), (12.0, 1.0)), 10.0, 2.0),
+        (((0.0, 1.0), (5.0, 3.0), (9.0, 1.0)), 10.0, 0.0),  # before it fell
+        (((0.0, 1.0), (5.0, 3.0), (12.0, 1.0), (13.0, 2.0), (14.0, 0.0)), 10.0, 4.0),  # for good
+        (((0.0, 1.0), (5.0, 3.0), (12.0, 1.0), (13.0, 2.0)), 10.0, None),
+    ],
+)
+def test_replicas_are_given_back_when_there_are_no_more_than_before_for_good(
+    points: tuple[tuple[float, float], ...], fall_s: float, back_s: float | None
+) -> None:
+    assert scale_in._given_back_s(points, 1, fall_s) == back_s

@@ -9,7 +9,7 @@ import pytest
 
 from harness.criteria import load
 from harness.criteria._seen import Seen
-from harness.criteria.guards.failures_judged import _fault_times, _unseen
+from harness.criteria.guards.failures_judged import _fault_times, _looked_at, _unseen
 from harness.findings import Finding, Outcome
 from harness.recording import Recording, Slice
 from harness.recording_header import CriterionSpec, PlannedClass
@@ -312,3 +312,10 @@ def test_seconds_in_which_every_failure_shows_are_left_out_and_those_after_them_
     assert (found.requests, found.causes) == (20, {"http 500": 10})
     some = _unseen(run, "GET /x", run.header.phases[0], pieces, [Seen(30, 31, only=frozenset({"http 500"}))])
     assert (some.requests, some.causes) == (30, {"http 500": 10})
+
+
+def test_a_criterion_that_cannot_be_loaded_hides_none_after_it() -> None:
+    specs = (criterion("of another version"), criterion("error_ratio"), criterion("recovery_time"))
+    run = recordings.healthy()
+    run = dataclasses.replace(run, header=dataclasses.replace(run.header, criteria=specs))
+    assert [(each.start_s, each.end_s) for each in _looked_at(run)] == [(30, 31), (31, 91)]

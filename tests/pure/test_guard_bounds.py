@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from harness import criteria
 from harness.analysis import histogram
 from harness.analysis.histogram import bucket_index
-from harness.criteria.guards import baseline_healthy, target_healthy
+from harness.criteria.guards import _skew, baseline_healthy, target_healthy, user_mix
 from harness.criteria.guards._delivery import Silence, deliveries, silences
 from harness.criteria.guards.generator_health import GeneratorHealth
 from harness.criteria.guards.machine_pressure import MachinePressure
@@ -20,8 +21,8 @@ from harness.criteria.guards.target_healthy import TargetHealthy
 from harness.criteria.guards.warm_up_healthy import WarmUpHealthy
 from harness.findings import BASELINE, Outcome
 from harness.recording import Recording, Slice
-from harness.recording_header import CriterionSpec, Phase, PlannedClass
-from harness.recording_marks import ARRIVALS, INJECTED, UNDONE, FaultMark, NodeMark, StartsMark
+from harness.recording_header import CriterionSpec, Phase, PlannedClass, PlannedGate
+from harness.recording_marks import ARRIVALS, INJECTED, UNDONE, FaultMark, GateMark, NodeMark, StartsMark
 from harness.recording_values import OK, UNSERVED
 from tests.pure.test_baseline_healthy import PER_SECOND, SECONDS, judged, run
 from tests.pure.test_delivery import two_gates
@@ -334,3 +335,27 @@ def test_the_last_requests_are_those_of_the_last_phase_that_were_sent(ok_at_s: t
     run = dataclasses.replace(run, header=header, slices=(*usual, failed, *others))
     told = "the last 40 requests, from 90 s on, all failed, all of them with http 500 (40)"
     assert target_healthy._last_requests_failed(run) == ("" if ok_at_s == (90,) else told)
+
+
+@pytest.mark.parametrize(
+    ("mix", "usual", "apart"),
+    [
+        ({"a": 30, "b": 10}, {"a": 50, "b": 50}, 0.25 - (1 / 40 + 1 / 100)),
+        ({"a": 3, "b": 1}, {"a": 50, "b": 50}, 0.0),  # of four one more or less is a fourth
+        ({"a": 10}, {"b": 20}, 1 - (1 / 10 + 1 / 20)),
+        ({"a": 30, "b": 10}, {"a": 50, "b": 40, "c": 10}, 0.25 - 1.5 * (1 / 40 + 1 / 100)),
+    ],
+)
+def test_mixes_are_apart_by_half_of_what_their_shares_differ_without_whole_numbers(
+    mix: dict[str, int], usual: dict[str, int], apart: float
+) -> None:
+    """Half a user of each class, on both sides, is what whole users leave open."""
+    assert user_mix._distance(Counter(mix), Counter(usual)) == pytest.approx(apart)
+
+
+def test_how_far_a_herd_was_spread_is_counted_from_its_first_request() -> None:
+    """101 requests a millisecond after each other, the first of them a second late."""
+    late = tuple(1_000_000 + 1000 * number for number in range(101))
+    found = _skew.release(PlannedGate("herd", 30.0, 101), [GateMark(30, "w", "herd", 101, late, 0.0)])
+    assert (found.first_s, found.skew_s) == (pytest.approx(1), pytest.approx(0.1))
+    assert found.p5_to_p95_s == pytest.approx(0.09)

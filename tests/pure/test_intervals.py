@@ -175,3 +175,10 @@ def test_of_six_requests_the_interval_of_the_median_goes_from_the_least_to_the_l
     assert found.interval == (pytest.approx(1000, rel=0.04), pytest.approx(6000, rel=0.04))
     fewer = dict(list(latency.items())[:5])
     assert intervals.latency_quantile_us([Tally(5, 5, {}, 0, fewer, {}, {})], 0.5, 0.95).interval[0] == 0
+
+
+def test_of_one_request_the_share_is_open_to_one_side() -> None:
+    """One bad one of one: 2.5 % at least; of none nothing is known."""
+    assert intervals.clopper_pearson(1, 1) == (pytest.approx(0.025), 1)
+    assert intervals.clopper_pearson(0, 1) == (0, pytest.approx(0.975))
+    assert intervals.clopper_pearson(0, 0) == (0, 1)

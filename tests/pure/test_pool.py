@@ -450,11 +450,16 @@ def test_an_age_may_have_grown_between_two_samples(oldest_s: float, expected: st
 def test_what_was_idle_to_the_end_is_evidence() -> None:
     """In the last phase, whichever that is."""
     run = closed_pool(idle_in_transaction=2, oldest_s=1)
-    evidence = judged("long_transactions", run).evidence
-    assert evidence["idle in transaction throughout the idle"] == 2
-    assert [key for key in evidence if key.startswith("idle in transaction")] == [
-        "idle in transaction throughout the idle"
+    more = [
+        dataclasses.replace(each, values={**each.values, sessions.IDLE_IN_TRANSACTION: 5.0})
+        if each.t < PHASES[-1].start_s and sessions.IDLE_IN_TRANSACTION in each.values
+        else each
+        for each in run.probes
     ]
+    for probes in (run.probes, tuple(more)):
+        evidence = judged("long_transactions", dataclasses.replace(run, probes=probes)).evidence
+        told = {key: value for key, value in evidence.items() if key.startswith("idle in transaction")}
+        assert told == {"idle in transaction throughout the idle": 2}
 
 
 def test_two_levels_are_a_climb_and_one_is_none() -> None:
@@ -657,3 +662,41 @@ def test_samples_are_alike_only_by_more_than_chance(alternating: int, alike: boo
     together = sum((a - mean) * (b - mean) for a, b in pairwise(values)) / sum((each - mean) ** 2 for each in values)
     assert (found > 0) is alike is (together > 1.645 / math.sqrt(40))
     assert not alike or found == pytest.approx(together + (1 + 4 * together) / 40)
+
+
+@pytest.mark.parametrize(
+    ("climb", "told"),
+    [
+        ([(0.5, 0.01), (0.95, 0.02)], ["1"]),
+        ([(0.5, 0.01), (0.9, 0.02)], []),  # no more than the limit is in use
+        ([(0.5, 0.01), (0.95, 0.01)], []),  # the queue does not grow
+        ([(0.5, 0.01), (0.6, 0.05), (0.95, 0.02)], []),  # one has waited longer, at less
+        ([(0.5, 0.05), (0.95, 0.01), (0.95, 0.03)], []),  # than at any below, the lowest as well
+        ([(0.5, 0.01), (0.95, 0.02), (0.95, 0.03)], ["1", "2"]),
+        ([(0.5, None), (0.95, 0.02)], []),
+        ([(0.5, 0.01), (None, 0.02), (0.95, 0.015)], ["2"]),
+        ([], []),
+    ],
+)
+def test_a_level_is_saturated_where_its_full_pool_makes_wait_longer_than_any_below(
+    climb: list[tuple[float | None, float | None]], told: list[str]
+) -> None:
+    waiting = levels.Level("", 320.0, 320.0, 0.125, 40.0, 0.075, 0.05, 1.0, 16.0, 24.0)
+    levels_of = tuple(
+        dataclasses.replace(waiting, phase=str(n), use_ratio=use, wait_s=wait_s)
+        for n, (use, wait_s) in enumerate(climb)
+    )
+    assert [level.phase for level in levels.saturated(levels_of, 0.9)] == told
+
+
+@pytest.mark.parametrize(("end_s", "is_measured"), [(20, False), (21, True)])
+def test_a_second_is_a_level(end_s: int, is_measured: bool) -> None:
+    found = levels._measure(closed_pool(), Phase("step", 20, end_s), "GET *")
+    assert (found is not None) is is_measured
+
+
+def test_what_is_sampled_when_a_stretch_begins_is_of_it_and_when_it_ends_is_not() -> None:
+    run = closed_pool(oldest_s=1)
+    times = [sample.t for sample in sessions._good(run)]
+    inside = sessions.idling(run, times[3], times[7])
+    assert inside is not None and inside.samples == 4 and inside.largest_gap_s == pytest.approx(1)

@@ -14,9 +14,13 @@ from hypothesis import strategies as st
 from harness import criteria
 from harness.criteria._injections import Injection
 from harness.criteria.replication import _reigns as reigns
+from harness.criteria.replication import doubled_writes, rejoin_time
+from harness.criteria.replication._nodes import PRIMARY, STREAMING, NodeSample
 from harness.criteria.replication.lost_writes import LostWrites
+from harness.criteria.replication.replication_lag import ReplicationLag
 from harness.findings import Finding, Outcome
 from harness.recording import UNCOUNTED, CriterionSpec, Operation, Operations, Recording
+from harness.recording_header import Phase
 from harness.recording_marks import FaultMark
 from harness.recording_values import Scalar
 from tests import histories, ledgers
@@ -430,3 +434,68 @@ def test_a_write_is_at_risk_for_a_second_before_a_fault(returned_s: float, at_ri
     faults = [Injection("kill", 12.0, 13.0), Injection("kill", 40.5, 41.0)]
     row: Any = SimpleNamespace(acknowledged=SimpleNamespace(return_s=returned_s))
     assert LostWrites(at_risk_s=1.0)._shortly_before(faults, (row,)) == at_risk
+
+
+def test_who_wrote_while_there_were_two_primaries_is_told_from_the_first_to_the_last_sign_of_the_second() -> None:
+    """One is primary from 0 s to 6 s, the other is seen as primary at 2.2, 3.2 and 5.2 s."""
+    one = [reigns.Seen(t, t + 0.1, True) for t in range(7)]
+    other = [reigns.Seen(t, t + 0.1, True) for t in (2.2, 3.2, 5.2)]
+
+    def wrote(*at_s: float) -> set[tuple[str, ...]]:
+        seen = sorted([*one, *(reigns.Seen(t, t + 0.05, wrote=True) for t in at_s)], key=lambda each: each.from_s)
+        return {each.wrote for each in reigns.overlaps({"db1": seen, "db2": other}) if each.node == "db1"}
+
+    assert wrote() == wrote(1.5) == wrote(5.5) == {()}
+    assert wrote(2.25) == wrote(4.5) == wrote(5.25) == {("db1",)}
+
+
+@pytest.mark.parametrize(
+    ("follows", "unknown"), [((1, 1, 0), True), ((1, 0, 1), False), ((0, 0, 1), False), ((0, 1, 1, 0), True)], ids=str
+)
+def test_who_follows_nobody_in_the_end_may_be_far_behind(follows: tuple[int, ...], unknown: bool) -> None:
+    samples = [NodeSample(float(t), float(t), {STREAMING: float(each)}, None) for t, each in enumerate(follows)]
+    long = recording()
+    short = replace(long, header=replace(long.header, phases=(Phase("baseline", 0, len(follows)),)))
+    told = ReplicationLag()._unknown(short, {"db2": samples})
+    assert told == ("db2 follows nobody in the end, so how far it is behind is not known" if unknown else "")
+
+
+@pytest.mark.parametrize(
+    ("joined", "low_s", "high_s", "times", "is_primary"),
+    [
+        ((1, 1, 1), 0.0, 0.5, 0, True),  # never seen away: it was there again by the first sample
+        ((0, 1, 1), 0.0, 1.5, 1, True),
+        ((1, 0, 0, 1, 1), 2.0, 3.5, 2, True),
+        ((0, 1, 0, 1, 1), 2.0, 3.5, 2, True),  # for good with the last of them
+        ((0, 0, 2, 2), 1.0, 2.5, 2, False),
+        ((1, 1, 0), 2.0, math.inf, 1, False),
+    ],
+    ids=str,
+)
+def test_a_node_is_away_until_the_first_sample_from_which_on_it_stays(
+    joined: tuple[int, ...], low_s: float, high_s: float, times: int, is_primary: bool
+) -> None:
+    """Sampled each second, which takes half of one: 1 is primary, 2 follows one, 0 neither."""
+    roles = ({}, {PRIMARY: 1.0}, {STREAMING: 1.0})
+    samples = [NodeSample(t, t + 0.5, roles[role], None) for t, role in enumerate(joined)]
+    away = rejoin_time._away("db1", samples, 0.0)
+    assert (away.low_s, away.high_s, away.times, away.is_primary) == (low_s, high_s, times, is_primary)
+    later = rejoin_time._away("db1", samples, 2.25)
+    assert (later.low_s, later.high_s) == (max(0.0, low_s - 2.25), max(0.0, low_s - 2.25, high_s - 2.25))
+
+
+@pytest.mark.parametrize(
+    ("begin_s", "end_s", "is_met"),
+    [
+        (11.9, 12.0, True),
+        (11.9, 11.99, False),
+        (12.0, 13.0, False),
+        (11.99, 13.0, True),
+        (12.0, None, True),
+        (11.9, None, False),
+    ],
+)
+def test_a_write_is_met_by_a_fault_under_way_or_without_an_answer_afterwards(
+    begin_s: float, end_s: float | None, is_met: bool
+) -> None:
+    assert doubled_writes._is_met(write("a", begin_s, end_s), 12.0) is is_met

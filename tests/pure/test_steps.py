@@ -146,6 +146,8 @@ def test_only_the_time_that_both_have_in_common_is_looked_at() -> None:
     """From 10 s to 30 s: in two of these twenty seconds one of them moves alone."""
     needed, ready = Steps(((0.0, 1), (5.0, 2), (15.5, 3)), 30.0), Steps(((10.0, 2), (20.5, 3), (35.5, 4)), 40.0)
     assert instability(needed, ready) == instability(ready, needed) == pytest.approx(2 / 20)
+    again = Steps((*needed.points, (25.2, 4)), 30.0)
+    assert instability(again, ready) == instability(ready, again) == pytest.approx(3 / 20)
 
 
 def test_of_several_points_at_one_instant_the_last_counts_and_none_at_the_end() -> None:

@@ -453,3 +453,17 @@ def test_a_pass_says_until_when_it_held(at_s: float, told: str) -> None:
     held = Finding("error_ratio", "", Outcome.PASS, "few failed")
     found = verdict._cut_short(run, CriterionSpec("error_ratio", {"phase": "recovery"}), held)
     assert found.outcome is I and told in found.reason and found.reason.endswith("(91 s): few failed")
+
+
+@pytest.mark.parametrize(
+    ("outcome", "reason"),
+    [(P, "nothing is called so"), (F, "nothing is called so"), (I, "because c; nothing is called so")],
+)
+def test_what_picks_nothing_is_said_and_what_was_open_before(
+    monkeypatch: pytest.MonkeyPatch, outcome: Outcome, reason: str
+) -> None:
+    """A figure of nothing is no figure: only what it lacked itself is told as well."""
+    monkeypatch.setattr(criteria, "unmatched", lambda *_: "nothing is called so")
+    monkeypatch.setattr(criteria, "load", lambda _: Fixed(finding("c", outcome)))
+    found = verdict._judge_one(recordings.healthy(), CriterionSpec("c"))
+    assert (found.outcome, found.reason) == (I, reason)
