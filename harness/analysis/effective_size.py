@@ -32,7 +32,7 @@ FEWEST_SECONDS = 8
 ENOUGH_SECONDS = 30
 """Fewer do not show for how long seconds stay alike."""
 ENOUGH_STEADY_SECONDS = 120
-"""Of failures in fewer that do not differ by more than chance nobody can say what changes more slowly."""
+"""Of fewer that do not differ by more than chance nobody can say what changes more slowly."""
 FEWEST_EFFECTIVE_SECONDS = 10
 """Seconds that amount to fewer independent ones are one event, such as an overload and its end, and no sample."""
 MOST_FAILURES = 0.9
@@ -51,8 +51,8 @@ DIFFER = 0.05
 
 
 def only_these(seconds: int, persistence: float, stretch_s: int = 0, steady: bool = False) -> str:
-    """Why so many seconds, that stay alike so long, whose failures came in one stretch, or of which the failures are as
-    ``steady`` as chance makes them, say nothing of requests other than theirs; empty when they do.
+    """Why so many seconds, that stay alike so long, whose failures came in one stretch, or which are as ``steady`` as
+    chance makes them, say nothing of requests other than theirs; empty when they do.
     """
     if stretch_s:
         return f"of these requests only: nearly all failures came within {stretch_s} s, one event and no sample"

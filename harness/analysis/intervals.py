@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from harness.analysis import histogram
-from harness.analysis.distributions import beta_quantile, binomial_at_most, binomial_quantile
+from harness.analysis.distributions import beta_probability, beta_quantile, binomial_at_most, binomial_quantile
 from harness.analysis.effective_size import (
     BOUND,
     effective_size,
@@ -44,6 +44,10 @@ class Estimated:
     high: float
     only: str = ""
     """Where the requests say nothing of any others, why."""
+    is_sample: bool = True
+    """Whether they show, by their own seconds, how others differ. They do where ``only`` is no more than that they are
+    too few to have met what comes once in some minutes.
+    """
 
     @property
     def interval(self) -> tuple[float, float]:
@@ -60,6 +64,13 @@ def clopper_pearson(hits: float, n: float, confidence: float = CONFIDENCE) -> tu
     low = 0.0 if hits == 0 else beta_quantile(tail, hits, n - hits + 1)
     high = 1.0 if hits == n else beta_quantile(1 - tail, hits + 1, n - hits)
     return low, high
+
+
+def chance_of_more(hits: float, n: float, hits_before: float, n_before: float) -> float:
+    """With which so many of all hits are of the later requests, when the share has not changed: conditional test of two
+    rates (Przyborowski & Wilenski 1940), one-sided.
+    """
+    return float(beta_probability(n / (n + n_before), hits, hits_before + 1)) if hits else 1.0
 
 
 def samples_needed(q: float, confidence: float = 0.95) -> int:
@@ -114,7 +125,7 @@ def _error_ratio(seconds: Sequence[Tally], failed_of: Callable[[Tally], int], co
         worth = effective_size(failed, intended, alike, confidence)
     low, high = clopper_pearson(float(failed.sum() / intended.sum()) * worth, worth, confidence)
     steady = alike == 0 and is_steady(failed, intended)
-    return Estimated(low, high, only_these(len(used), alike, stretch_s, steady))
+    return _estimated(low, high, len(used), alike, stretch_s, steady)
 
 
 def latency_quantile_us(seconds: Sequence[Tally], q: float, confidence: float = CONFIDENCE) -> Estimated:
@@ -146,7 +157,8 @@ def _latency_quantile_us(seconds: Sequence[Tally], q: float, confidence: float) 
     intended = _by_second(used, lambda second: second.intended)
     n = int(intended.sum())
     # What seconds share shows best where half of the requests are on either side.
-    alike = persistence_of(_slower_than(used, merged, 0.5), intended)
+    slower = _slower_than(used, merged, 0.5)
+    alike = persistence_of(slower, intended)
     worth = max(2, int(effective_size(_slower_than(used, merged, q), intended, alike, confidence)))
     lower, upper = quantile_ranks(n, q, confidence)
     if worth < n:
@@ -154,7 +166,13 @@ def _latency_quantile_us(seconds: Sequence[Tally], q: float, confidence: float) 
         lower = min(lower, fewer_lower * n // worth)
         upper = max(upper, min(n, -(-fewer_upper * n // worth)))
     low = histogram.values_at_us(merged, (lower,))[0] if lower > 0 else 0.0
-    return Estimated(low, histogram.values_at_us(merged, (upper,))[0], only_these(len(used), alike))
+    steady = alike == 0 and is_steady(slower, intended)
+    return _estimated(low, histogram.values_at_us(merged, (upper,))[0], len(used), alike, 0, steady)
+
+
+def _estimated(low: float, high: float, seconds: int, alike: float, stretch_s: int, steady: bool) -> Estimated:
+    is_sample = not only_these(seconds, alike, stretch_s)
+    return Estimated(low, high, only_these(seconds, alike, stretch_s, steady), is_sample)
 
 
 def _slower_than(used: Sequence[Tally], merged: Sparse, q: float) -> NDArray[np.float64]:

@@ -175,14 +175,18 @@ def _at(metric: Metric, judged: Judged, confidence: float) -> Finding:
 
 
 def _only(metric: Metric, judged: Judged) -> str:
-    """Why the requests of this run say nothing of others; empty where they do."""
+    """Why the requests of this run say nothing of others; empty where they do. What is too rare for any single run to
+    have met is what differs from run to run, and said of all that two runs tell.
+    """
     criterion = _criterion(metric, judged[0])
     if metric.kind == LATENCY_QUANTILE:
         q = float(getattr(criterion, "quantile", 0.95))
-        return intervals.latency_quantile_us(_seconds(metric, judged[0]), q).only
-    if metric.kind == ERROR_RATIO:
-        return intervals.error_ratio(_seconds(metric, judged[0])).only
-    return ""
+        found = intervals.latency_quantile_us(_seconds(metric, judged[0]), q)
+    elif metric.kind == ERROR_RATIO:
+        found = intervals.error_ratio(_seconds(metric, judged[0]))
+    else:
+        return ""
+    return "" if found.is_sample else found.only
 
 
 def _seconds(metric: Metric, recording: Recording) -> tuple[phases.Tally, ...]:

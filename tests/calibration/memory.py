@@ -67,6 +67,10 @@ RISING: dict[str, Maker] = {
     "cache that fills slowly": lambda r, t: 50 * MB * filling(r, t, 4, 2) + quiet(r, len(t)),
 }
 """No leak, but memory does rise as long as it is watched."""
+IN_STEPS: Maker = lambda r, t: (  # noqa: E731
+    30 * MB * np.floor(t / (0.43 * len(t)) + r.uniform()) + quiet(r, len(t))
+)
+"""A leak, of which a watching sees two or three steps."""
 WALK: Maker = lambda r, t: np.cumsum(r.standard_normal(len(t))) * 20 * MB / np.sqrt(len(t))  # noqa: E731
 NOISE: dict[str, Maker] = {
     "quiet": lambda r, t: quiet(r, len(t)),

@@ -7,10 +7,10 @@ import pytest
 from numpy.typing import NDArray
 from scipy.stats import binom
 
+from harness.analysis.intervals import chance_of_more
 from harness.criteria.recovery._bursts import (
     _pairs,
     chance_of_closeness,
-    chance_of_more,
     is_by_turns,
     standing_out,
 )

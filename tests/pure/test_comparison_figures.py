@@ -274,6 +274,19 @@ def test_of_two_runs_whose_seconds_are_alike_for_no_others_one_each_is_not_enoug
     assert found.reason.endswith("4 against 4 would tell")
 
 
+def test_of_two_runs_a_minute_each_tells_as_far_as_two_runs_do() -> None:
+    """That a minute may have missed what comes once in some minutes is what differs from run to run, as is said."""
+    well = [steady(seed, kind="error_ratio") for seed in (1, 3)]
+    assert "120 s would" in well[0][1].findings[0].reason
+    assert only(*well).outcome is Outcome.PASS and "as far as the requests of two runs tell" in only(*well).reason
+    slices = tuple(
+        replace(piece, outcome="http 503") if piece.t > 31 and piece.t % 3 == 0 else piece
+        for piece in well[1][0].slices
+    )
+    failing = replace(well[1][0], slices=slices)
+    assert only(well[0], (failing, judge(failing))).outcome is Outcome.FAIL
+
+
 @pytest.mark.parametrize(("low_s", "is_chance"), [(-0.1, True), (0.0, True), (0.1, False), (None, True)])
 def test_a_phase_that_is_slower_may_be_so_by_chance_unless_its_interval_says_no(
     low_s: float | None, is_chance: bool

@@ -157,6 +157,11 @@ def test_the_parts_of_a_late_start_are_told_apart() -> None:
     assert lag.evidence["for 2 replicas, from 12 s on: wanted to ready (s)"] == pytest.approx(10)
 
 
+def test_a_pass_says_which_turns_nobody_saw() -> None:
+    """A number that turns twice between two samples is the same in both."""
+    assert judged(STABLE, run()).reason.endswith("a turn that is undone before the next sample, every 1 s, is not seen")
+
+
 def test_flapping_is_counted_in_what_is_wanted_and_in_what_is_ready() -> None:
     flips = [(5.0 * i, 3 if i % 2 else 1) for i in range(15)]
     for flapping in (run(GOOD, wanted=[(-2.0, 1), *flips]), run([(-2.0, 1), *flips])):

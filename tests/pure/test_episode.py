@@ -95,10 +95,23 @@ def test_failures_count_from_where_they_were() -> None:
 
 def test_windows_of_some_seconds() -> None:
     found = measure(run(slow_from(30, 41)), Settings(window_s=5, hold_s=10, baseline_windows=6))
-    # They begin with the spike: in the third one a fifth of the requests were slow still.
-    assert (found.recovery_s, found.degraded_s, found.detect_s) == (14, 15, 5)
-    assert found.interval_s == (4, 19) and found.canary_per_s == 10, "or perhaps after the second one"
-    assert (found.area_lost_requests, found.depth_ratio) == (110, 1)
+    # One begins with the end of the spike, from which the time counts; the first has the spike and four seconds before.
+    assert (found.recovery_s, found.degraded_s, found.detect_s) == (10, 15, 1)
+    assert found.interval_s == (5, 15) and found.canary_per_s == 10
+    assert (found.area_lost_requests, found.depth_ratio, found.degraded_at_s) == (110, 1, 30)
+
+
+@pytest.mark.parametrize("window_s", [1, 2, 3, 5])
+def test_windows_that_are_longer_than_the_spike_begin_with_its_end(window_s: int) -> None:
+    """Of one that had the spike and what came after it nobody would know when it was over."""
+    settings = Settings(window_s=window_s, baseline_windows=6)
+    unharmed = measure(run(), settings)
+    assert (unharmed.state, unharmed.recovery_s, unharmed.interval_s) == (State.NOT_DEGRADED, 0, (0, 0))
+    fails_at_first = measure(run(failed=dict.fromkeys(range(31, 33), 10)), settings)
+    assert fails_at_first.interval_s is not None
+    assert fails_at_first.interval_s[0] <= 2 <= fails_at_first.interval_s[1] and fails_at_first.recovery_s != 0
+    fails_to_the_end = measure(run(failed=dict.fromkeys(range(90, 91), 10)), settings)
+    assert fails_to_the_end.state is not State.NOT_DEGRADED, "none of the last seconds is left out"
 
 
 def test_a_target_that_does_not_come_back_is_censored_at_what_was_seen() -> None:
@@ -135,6 +148,33 @@ def test_windows_with_requests_have_to_be_enough_and_at_the_end(seconds: range, 
         assert (found.observed_s, found.interval_s) == (60, (0, math.inf))
 
 
+def silent(begin: int, end: int) -> dict[int, int]:
+    return dict.fromkeys(range(begin, end), 0)
+
+
+@pytest.mark.parametrize(
+    ("unasked", "high_s", "unasked_s"),
+    [
+        ({}, 0, 0),
+        (silent(31, 71), 41, 40),
+        (silent(31, 71) | {50: 10}, 41, 39),
+        (silent(31, 36), 6, 5),
+        (silent(60, 65), 0, 0),
+    ],
+    ids=["always", "forty seconds", "but once", "five seconds", "later"],
+)
+def test_while_nobody_asks_it_may_not_be_back_yet(unasked: dict[int, int], high_s: float, unasked_s: float) -> None:
+    found = measure(run(count=unasked))
+    assert (found.state, found.recovery_s) == (State.NOT_DEGRADED, 0)
+    assert (found.interval_s, found.unasked_s) == ((0, high_s), unasked_s)
+
+
+def test_nor_when_it_was_not_well_before() -> None:
+    found = measure(run(failed=dict.fromkeys(range(30, 36), 10), count=silent(36, 66)))
+    assert found.interval_s is not None and found.interval_s[1] == 36 and found.recovery_s is not None
+    assert found.recovery_s + found.unasked_s == 35
+
+
 @pytest.mark.parametrize(
     ("counts", "settings", "reason"),
     [
@@ -145,13 +185,17 @@ def test_windows_with_requests_have_to_be_enough_and_at_the_end(seconds: range, 
         (
             dict.fromkeys(range(30), 1),
             Settings(baseline_windows=10),
-            "1 requests/s in the baseline are too few: a canary stream of 3/s, or windows of 3 s (window_s)",
+            "1 requests/s in the baseline are too few: a canary stream of 4/s, or windows of 3 s (window_s), would",
         ),
-        ({**dict.fromkeys(range(30), 3), 0: 2}, Settings(baseline_windows=29), "windows of 2 s (window_s)"),
+        (
+            {**dict.fromkeys(range(30), 3), 0: 2},
+            Settings(baseline_windows=29),
+            "windows of 2 s (window_s) with 58 s of baseline, would",
+        ),
         (
             dict.fromkeys(range(30), 1),
             Settings(window_s=2, baseline_windows=5),
-            "1 requests/s in the baseline are too few: a canary stream of 2/s, or windows of 4 s (window_s)",
+            "1 requests/s in the baseline are too few: a canary stream of 3/s, or windows of 4 s (window_s), would",
         ),
     ],
 )

@@ -127,6 +127,24 @@ def test_seconds_that_do_not_differ_say_nothing_of_what_changes_more_slowly(
     assert found.interval == pytest.approx(intervals.clopper_pearson(failed * lasting_s, 100 * lasting_s))
 
 
+@pytest.mark.parametrize(("lasting_s", "only"), [(30, True), (119, True), (120, False)])
+def test_nor_do_they_of_slow_requests(lasting_s: int, only: bool) -> None:
+    """Ten times as slow for six seconds of every hundred: most minutes have none of them."""
+    found = intervals.latency_quantile_us([second([1000] * 50 + [2000] * 50)] * lasting_s, 0.95)
+    assert ("say nothing of what changes more slowly, 120 s would" in found.only) == only
+    assert found.is_sample
+
+
+@pytest.mark.parametrize(("lasting_s", "is_sample"), [(29, False), (30, True)])
+def test_seconds_show_by_themselves_how_others_differ_where_they_are_enough(lasting_s: int, is_sample: bool) -> None:
+    ones = [second([1000] * 50 + [2000] * 49, failed=1)] * lasting_s
+    assert intervals.error_ratio(ones).is_sample is is_sample
+    assert intervals.latency_quantile_us(ones, 0.9).is_sample is is_sample
+    lasting = [second([9000] * 50)] * 40 + [second([1000] * 50)] * 40
+    assert not intervals.latency_quantile_us(lasting, 0.95).is_sample
+    assert not intervals.error_ratio([second([], failed=50)] * 2 + [second([1000] * 50)] * 58).is_sample
+
+
 def test_of_seconds_that_differ_at_random_a_minute_speaks_for_others() -> None:
     random = np.random.default_rng(2)
     failed = random.binomial(100, random.choice([0.01, 0.3], 60))

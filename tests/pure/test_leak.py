@@ -220,6 +220,34 @@ def test_growth_that_has_stopped_only_lately_may_come_in_steps() -> None:
     assert assess(t, 100 * MB + 40 * MB * np.minimum(1, t / 225)).growth is Growth.UNCLEAR
 
 
+@pytest.mark.parametrize(
+    ("steps_at", "growth"),
+    [
+        ((0.54,), Growth.UNCLEAR),
+        ((0.1, 0.55), Growth.UNCLEAR),
+        ((0.35,), Growth.STOPPED),
+        ((0.28, 0.31), Growth.STOPPED),
+    ],
+)
+@pytest.mark.parametrize("seconds", [60, 120, 600])
+def test_a_rise_in_steps_has_stopped_when_none_came_for_much_longer_than_before(
+    steps_at: tuple[float, ...], growth: Growth, seconds: int
+) -> None:
+    """60 MB at once: without another for no more than twice as long as there was none before, it may come again."""
+    t, random = over(seconds), np.random.default_rng(3)
+    memory = 500 * MB + sum(60 * MB * (t >= at * seconds) for at in steps_at) + MB * random.standard_normal(seconds)
+    found = assess(t, memory)
+    assert found.growth is growth or (found.growth is Growth.NONE and growth is Growth.STOPPED)
+    assert ("do not show that it has stopped" in found.reason) is (growth is Growth.UNCLEAR)
+
+
+def test_a_cache_that_has_filled_is_no_leak() -> None:
+    """Exponentially: it is slow at the end, but never paused."""
+    t, random = over(120), np.random.default_rng(3)
+    found = assess(t, 500 * MB + 100 * MB * (1 - np.exp(-t / 20)) + MB * random.standard_normal(120))
+    assert found.growth in (Growth.STOPPED, Growth.NONE)
+
+
 def test_the_plain_statistics_are_those_of_scipy() -> None:
     random = np.random.default_rng(3)
     x = np.arange(80, dtype=np.float64)

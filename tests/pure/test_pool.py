@@ -700,3 +700,34 @@ def test_what_is_sampled_when_a_stretch_begins_is_of_it_and_when_it_ends_is_not(
     times = [sample.t for sample in sessions._good(run)]
     inside = sessions.idling(run, times[3], times[7])
     assert inside is not None and inside.samples == 4 and inside.largest_gap_s == pytest.approx(1)
+
+
+def bursts(period_s: int, taken_s: int, waiting: float, until_s: int) -> Recording:
+    """Of 16 connections four are in use; now and then, up to an instant, all of them."""
+    run = closed_pool()
+    probes = []
+    for sample in run.probes:
+        if sample.probe == levels.PROBE and 45 <= sample.t < 65:
+            at_s = int(sample.t) - 45
+            is_taken = at_s < 2 or (at_s % period_s < taken_s and sample.t < until_s)
+            share, queue = (1.0, waiting) if is_taken else (0.25, 0.0)
+            probes.append(
+                dataclasses.replace(sample, values={**sample.values, "in_use": SIZE / 2 * share, "waiting": queue})
+            )
+        else:
+            probes.append(sample)
+    return dataclasses.replace(run, probes=tuple(probes))
+
+
+@pytest.mark.parametrize("waiting", [0.0, 3.0])
+def test_a_pool_that_is_taken_again_and_again_is_not_stable_though_its_last_seconds_are_quiet(waiting: float) -> None:
+    """All of it in six of ten seconds, but in the four that are compared."""
+    found = judged("pool_stable", bursts(10, 6, waiting, until_s=61), tail_s=4)
+    assert (found.outcome, found.figure) == (Outcome.INCONCLUSIVE, 0)
+    assert "taken again in 6 of 14 samples, for longest from 55 to 60 s, against 0 of 20 before" in found.reason
+    longer = judged("pool_stable", bursts(10, 6, waiting, until_s=61), tail_s=14)
+    assert longer.outcome is not Outcome.PASS and longer.figure == pytest.approx(0.75 * 6 / 14), "as the sentence says"
+    not_back_before = judged("pool_stable", bursts(10, 6, waiting, until_s=51), tail_s=4)
+    assert not_back_before.outcome is Outcome.PASS
+    once = judged("pool_stable", bursts(10, 1, waiting, until_s=61), tail_s=4)
+    assert once.outcome is Outcome.PASS, "one sample is chance"

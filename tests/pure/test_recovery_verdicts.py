@@ -247,3 +247,14 @@ def test_the_evidence_is_what_was_measured(judged: Any) -> None:
     assert judged(replace(WELL, depth_ratio=None)).evidence == {"state": "not degraded", "watched (s)": 60}
     assert judged(Recovery(State.UNKNOWN, "why", observed_s=3)).evidence == {"state": "unknown"}
     assert judged(replace(BACK, lasting=Slowdown(1.2567, 0.1))).evidence["latency stays (times)"] == 1.26
+
+
+@pytest.mark.parametrize(("until_s", "outcome"), [(58, Outcome.PASS), (64, Outcome.INCONCLUSIVE)])
+def test_a_target_that_nobody_asked_may_have_been_away(until_s: int, outcome: Outcome) -> None:
+    """From the end of the spike at 31 s on; the limit is 30 s, and half of the probability lies before 17 s."""
+    run = healthy()
+    slices = tuple(piece for piece in run.slices if not 31 <= piece.t < until_s)
+    found = RecoveryTime().judge(replace(run, slices=slices))
+    assert found.outcome is outcome
+    told = "nobody asked for 16 s of that time; a canary stream all along would settle it"
+    assert (told in found.reason) is (outcome is Outcome.INCONCLUSIVE)

@@ -14,6 +14,7 @@ from harness.analysis.intervals import CONFIDENCE
 from harness.criteria._criterion import Criterion
 from harness.criteria._outcome import against, no_phase, percent, with_remedy
 from harness.criteria.pool import _levels as levels
+from harness.criteria.pool._relapses import relapse
 from harness.findings import TARGET, Finding, Outcome
 from harness.plugins import parameter
 from harness.recording import Recording
@@ -31,7 +32,8 @@ class PoolStable(Criterion):
     Compares the last ``tail_s`` seconds of the recovery. The interval of the difference is Welch's, since use scatters
     with the requests that happen to be under way, as of fewer samples where neighbours are alike. A queue in some of
     these samples only is neither gone nor there. There is no PASS where the pool was so full, before and after, that a
-    use beyond the limit had no room in it, nor where the metric is not that of the pool which the load was on.
+    use beyond the limit had no room in it, where it had been given back and was taken again before these seconds, nor
+    where the metric is not that of the pool which the load was on.
     """
 
     title = "pool use beyond the baseline's"
@@ -88,6 +90,10 @@ class PoolStable(Criterion):
             reason += f"; somebody waited for a connection in {waiting} of the last {len(queues)} samples"
             reason += "" if lasting else ": a longer recovery would tell whether the queue goes away"
             outcome = max(outcome, queue_outcome, key=lambda each: each.rank)
+        again = relapse(before, levels.instants(recording, recovery), statistics.fmean(was), self.limit)
+        if outcome is Outcome.PASS and again is not None:
+            outcome = Outcome.INCONCLUSIVE
+            reason += f"; but {again.words}: a tail_s as long as the time since would judge all of it"
         if outcome is Outcome.PASS and (doubt := levels.contradiction(recording)):
             outcome, reason = Outcome.INCONCLUSIVE, f"{reason}; but {doubt}"
         return self.finding(outcome, reason, excess, interval, evidence)

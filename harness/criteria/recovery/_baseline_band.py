@@ -18,9 +18,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.analysis.distributions import beta_probability, beta_quantile, chi_square_quantile, student_quantile
+from harness.analysis.intervals import chance_of_more
 from harness.analysis.lazy import LazyModule
 from harness.analysis.quality import Windows
-from harness.criteria.recovery._bursts import FEWEST_WINDOWS, chance_of_more, is_by_turns, standing_out
+from harness.criteria.recovery._bursts import FEWEST_WINDOWS, is_by_turns, standing_out
 from harness.criteria.recovery._levels import Posterior, posterior
 
 if TYPE_CHECKING:

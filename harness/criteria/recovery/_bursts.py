@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness.analysis.distributions import beta_probability
+from harness.analysis.intervals import chance_of_more
 from harness.analysis.lazy import LazyModule
 
 if TYPE_CHECKING:
@@ -57,13 +58,6 @@ def chance_of_closeness(hits: NDArray[np.int64], n: NDArray[np.int64]) -> float:
         as_many += int((_pairs(dealt) >= pairs).sum())
         drawn += BATCH
     return (as_many + 1) / (drawn + 1)
-
-
-def chance_of_more(hits: float, n: float, hits_before: float, n_before: float) -> float:
-    """With which so many of all hits are of the later requests, when the share has not changed: conditional test of two
-    rates (Przyborowski & Wilenski 1940), one-sided.
-    """
-    return float(beta_probability(n / (n + n_before), hits, hits_before + 1)) if hits else 1.0
 
 
 def standing_out(hits: NDArray[np.int64], n: NDArray[np.int64]) -> NDArray[np.intp]:

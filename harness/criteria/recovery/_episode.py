@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING
 from harness.analysis import generator, histogram, phases
 from harness.analysis.lazy import LazyModule
 from harness.analysis.quality import (
-    MINIMUM_REQUESTS,
     ServiceLevel,
     Windows,
     mean_log_latency,
@@ -30,6 +29,7 @@ from harness.analysis.quality import (
     with_waiting,
 )
 from harness.criteria.recovery._baseline_band import EFFECTIVE_WINDOWS, Band, Share, band, larger
+from harness.criteria.recovery._baseline_enough import baseline_problem
 from harness.criteria.recovery._left_behind import left_behind
 from harness.criteria.recovery._levels import Posterior
 from harness.criteria.recovery._recovery import Recovery, Settings, Slowdown, State
@@ -46,7 +46,6 @@ else:
 
 TAIL = 0.025
 """Probability beyond each end of the interval."""
-LARGEST_BASELINE_ERROR_RATIO = 0.1
 
 
 def measure(recording: Recording, settings: Settings | None = None) -> Recovery:
@@ -68,9 +67,11 @@ def measure(recording: Recording, settings: Settings | None = None) -> Recovery:
     normal = windows(recording, baseline.start_s, baseline.end_s, settings.window_s, slo, usual)
     usually = round(float(normal.intended.mean())) if len(normal.intended) else 0
     normal = with_waiting(recording, normal, slo, usually)
-    if problem := _baseline_problem(normal, settings):
+    if problem := baseline_problem(normal, settings):
         return Recovery(State.UNKNOWN, problem, slo=slo)
-    seen = windows(recording, spike.start_s, end_s, settings.window_s, slo, usual)
+    # Windows of which one begins with the end of the spike, from which the time counts.
+    begin_s = spike.end_s - settings.window_s * -(-spike.duration_s // settings.window_s)
+    seen = windows(recording, begin_s, end_s, settings.window_s, slo, usual)
     seen = with_waiting(recording, seen, slo, usually)
     log_latency = mean_log_latency(recording, baseline, settings.window_s)
     latency = phases.of_phase(recording, baseline).latency
@@ -106,27 +107,6 @@ def _slower(before: NDArray[np.float64], after: NDArray[np.float64]) -> float | 
     return math.exp(float(after.mean() - before.mean())) if larger(before, after) else None
 
 
-def _baseline_problem(normal: Windows, settings: Settings) -> str:
-    """Why the baseline cannot be compared with; empty when it can."""
-    count, requests = len(normal.start_s), int(normal.intended.sum())
-    if count < settings.baseline_windows or requests < MINIMUM_REQUESTS * settings.baseline_windows:
-        return (
-            f"baseline too short: {settings.baseline_windows} windows of {settings.window_s} s needed, with "
-            f"{MINIMUM_REQUESTS} requests each, {count} seen, with {requests} requests in all"
-        )
-    if requests < MINIMUM_REQUESTS * count:
-        rate, longer_s = requests / count / settings.window_s, math.ceil(MINIMUM_REQUESTS * count / requests)
-        return (
-            f"{rate:.2g} requests/s in the baseline are too few: a canary stream of "
-            f"{math.ceil(MINIMUM_REQUESTS / settings.window_s)}/s, or windows of {longer_s * settings.window_s} s "
-            "(window_s), would settle it"
-        )
-    bad_ratio = float(normal.bad.sum() / normal.intended.sum())
-    if bad_ratio > LARGEST_BASELINE_ERROR_RATIO:
-        return f"the baseline itself is not healthy: {bad_ratio:.0%} of its requests failed or missed the SLO"
-    return ""
-
-
 def _observed_until_s(recording: Recording, after: Phase, slo: ServiceLevel) -> int:
     """End of the observation. Requests begun less than one SLO before the last trace cannot be judged."""
     last_s = generator.last_trace_s(recording)
@@ -138,9 +118,11 @@ def _observed_until_s(recording: Recording, after: Phase, slo: ServiceLevel) -> 
 def _judge(
     spike: Phase, end_s: int, baseline: Windows, seen: Windows, normal: Band, settings: Settings, slo: ServiceLevel
 ) -> Recovery:
-    """``seen`` are the windows from the beginning of the spike to the end of the observation."""
+    """``seen`` are the windows from the beginning of the spike, or the window that has it, to the end of the
+    observation.
+    """
     w, k = settings.window_s, max(1, round(settings.hold_s / settings.window_s))
-    first_after, count = -(-(spike.end_s - spike.start_s) // w), len(seen.start_s)
+    first_after, count = -(-spike.duration_s // w), len(seen.start_s)
     observed_s = float(max(0, end_s - spike.end_s))
     if count - first_after < k:
         reason = f"watched for {observed_s:g} s after the spike, but a recovery must hold for {k * w} s"
@@ -162,6 +144,9 @@ def _judge(
     # A run that ends with windows outside the band may have ended in a relapse.
     open_end = bool(outside[-1]) and bool(single[-1])
     low, middle, high = (_first(back, first_after, probability) for probability in (TAIL, 0.5, 1 - TAIL))
+    # It may have come back at any time while nobody asked.
+    high = None if high is None else _asked_from(told, high, k)
+    unasked_s = 0.0 if middle is None else float(w * (~told[middle:high]).sum())
     degraded = bool(not_normal.any()) or back[0] < 0.5
     recovered = middle is not None and middle <= count - k and lasting and not open_end
 
@@ -191,7 +176,7 @@ def _judge(
         recovery_s=recovery_s,
         interval_s=interval_s,
         failed_interval_s=_by_failures(of_failed, normal.failed, first_after, observed_s, after_s, w),
-        degraded_at_s=None if begun is None else float(seen.start_s[begun]),
+        degraded_at_s=None if begun is None else float(max(spike.start_s, seen.start_s[begun])),
         detect_s=None if begun is None else float(seen.start_s[begun] + w - spike.start_s),
         degraded_s=float(w * (not_normal | single).sum()),
         depth_ratio=None if not len(quality) else float(1 - quality.min()),
@@ -202,6 +187,7 @@ def _judge(
         is_shifted=_is_shifted(normal, baseline, seen.part(slice(first_after, middle if recovered else None))),
         since=None if not recovered else (int(since.bad.sum()), int(since.intended.sum())),
         bursts_s=None if bursts is None else tuple(float(since.start_s[at] - spike.end_s) for at in bursts),
+        unasked_s=unasked_s,
         canary_per_s=float((seen.intended - seen.waiting)[first_after:].mean() / w),
         slo=slo,
         band=normal,
@@ -212,6 +198,14 @@ def _first(back: NDArray[np.float64], first_after: int, probability: float) -> i
     """The first window after the spike from which on the target is normal with so much probability."""
     found = np.flatnonzero(back[first_after:] >= probability)
     return None if not len(found) else first_after + int(found[0])
+
+
+def _asked_from(told: NDArray[np.bool_], first: int, k: int) -> int | None:
+    """The first window from ``first`` on that had requests, as at least half of it and the k - 1 after it."""
+    for at in range(first, len(told)):
+        if told[at] and 2 * told[at : at + k].sum() >= len(told[at : at + k]):
+            return at
+    return None
 
 
 def _doubt(normal: Band) -> str:

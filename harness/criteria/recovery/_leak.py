@@ -38,6 +38,10 @@ RISE_BYTES = 20e6
 DAY_S = 86_400.0
 WARM_UP_SHARE = 0.25
 SEGMENTS = 3
+LASTING = 2
+"""So many times as long as ever before a rise has to pause, so that it has stopped."""
+SMOOTHED = 5
+"""Samples, of which the median is taken where a single one says too little."""
 STEADY_SHARE = 0.5
 """A segment grows when its own slope is at least this share of the overall one."""
 LONGER = 4
@@ -143,8 +147,14 @@ def assess(t: FloatArray, memory_bytes: FloatArray, memory_limit_bytes: float = 
         growth, needed_bytes = Growth.NONE, matters_bytes
         reason = f"at most {high / 1e6:.1f} MB in {duration_s:.0f} s, {matters_bytes / 1e6:.1f} MB would matter"
     elif (stopped := _highest_lately(t, memory_bytes)) is not None and stopped * duration_s <= matters_bytes:
-        growth = Growth.STOPPED
+        paused_s, since_s = _pauses(t, memory_bytes)
+        is_lasting = since_s > LASTING * paused_s
+        growth = Growth.STOPPED if is_lasting else Growth.UNCLEAR
         reason = f"{rise}, but at most {stopped * duration_s / 2e6:.1f} MB in the last {duration_s / 2:.0f} s of it"
+        if not is_lasting:
+            reason += (
+                f"; for {paused_s:.0f} s it had paused before, and {since_s:.0f} s do not show that it has stopped"
+            )
     else:
         growth = Growth.UNCLEAR
         reason = f"{rise}, with {high / 1e6:.1f} MB possible and {matters_bytes / 1e6:.1f} MB that would matter"
@@ -224,6 +234,21 @@ def _highest_lately(t: FloatArray, memory_bytes: FloatArray) -> float | None:
     """Upper bound of the slope in the second half. Not in a shorter part: a leak may come in steps."""
     half = trend(t[len(t) // 2 :], memory_bytes[len(t) // 2 :], correction=persistence)
     return None if half is None else max(0.0, half.slope_interval[1])
+
+
+def _pauses(t: FloatArray, memory_bytes: FloatArray) -> tuple[float, float]:
+    """The longest time for which a rise did not go on, and for how long it has not at the end: as seen in the times at
+    which a new quarter of it was reached, in medians of ``SMOOTHED`` samples.
+    """
+    smooth = np.median(np.lib.stride_tricks.sliding_window_view(memory_bytes, SMOOTHED), axis=1)
+    at = t[SMOOTHED // 2 :][: len(smooth)]
+    quarter = float(np.median(smooth[len(smooth) // 2 :]) - smooth[0]) / 4
+    if quarter <= 0:
+        return 0.0, float(at[-1] - at[0])
+    # The middles between quarters: at a quarter itself, the last above all, noise would decide.
+    highest = np.minimum(4, np.floor((np.maximum.accumulate(smooth) - smooth[0]) / quarter + 0.5))
+    reached = np.r_[at[0], at[1:][np.diff(highest) > 0]]
+    return float(np.diff(reached).max(initial=0.0)), float(at[-1] - reached[-1])
 
 
 def _thirds(t: FloatArray, memory_bytes: FloatArray) -> list[Trend | None]:

@@ -105,6 +105,8 @@ class Recovery:
     """
     left_behind: LeftBehind | None = None
     """A request name that stays worse since the recovery, though all requests together do not."""
+    unasked_s: float = 0
+    """For how long nobody asked between ``recovery_s`` and the later end of the interval."""
     canary_per_s: float = 0
     """Mean rate of the requests after the spike."""
     slo: ServiceLevel | None = None

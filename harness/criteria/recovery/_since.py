@@ -22,8 +22,8 @@ class Named:
 
 
 def doubt_since(measured: Recovery, phases: Named, *, passes: bool) -> str:
-    """Empty where there is none. ``passes``: whether the interval is within the limit; otherwise only what comes by
-    turns is told.
+    """Empty where there is none. ``passes``: whether the interval is within the limit; otherwise only a name that is
+    not back, and what comes by turns, is told.
     """
     if measured.since is None or measured.band is None:
         return ""
@@ -31,6 +31,8 @@ def doubt_since(measured: Recovery, phases: Named, *, passes: bool) -> str:
     since = "the recovery" if measured.state is State.RECOVERED else f"the {phases.spike}"
     seen = f"{bad:,} of {intended:,} requests since {since} failed or were too slow"
     before = f"{percent(measured.band.bad.ratio)} in the {phases.baseline}"
+    if measured.left_behind is not None:
+        return _behind(measured.left_behind, since, phases)
     if measured.bursts_s is not None:
         at = ""
         if measured.bursts_s:
@@ -41,12 +43,10 @@ def doubt_since(measured: Recovery, phases: Named, *, passes: bool) -> str:
         )
     if not passes:
         return ""
-    if measured.left_behind is not None:
-        return _behind(measured.left_behind, since, phases)
     if measured.band.is_worse(bad, intended):
         return (
-            f"{seen}, against {before}: all together they are worse than before, and it is not shown when; a longer "
-            f"{phases.recovery} phase, or more canaries in it, would settle it"
+            f"{seen}, against {before}: all together they are worse than before, though by no more than a window may "
+            f"be; error_ratio or latency_quantile, with phase = {phases.recovery}, would judge it"
         )
     upper = measured.band.may_be_beyond(bad, intended)
     if upper is None:

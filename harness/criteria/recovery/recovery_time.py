@@ -202,6 +202,10 @@ class RecoveryTime(JudgesAnswers):
         low_s, high_s = measured.interval_s
         if measured.wandering is not None:
             return f": in the {self.baseline} the latency goes up and down by itself; {self._steadier(measured)}"
+        if measured.unasked_s and high_s > self.limit_s:
+            return (
+                f": nobody asked for {measured.unasked_s:g} s of that time; a canary stream all along would settle it"
+            )
         if math.isinf(high_s):
             return f": not seen to last to the end; a longer {self.recovery} phase would settle it"
         apart_s = abs(self.limit_s - (measured.recovery_s or 0.0)) - self.window_s

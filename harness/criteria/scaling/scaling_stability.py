@@ -59,6 +59,8 @@ class ScalingStability(ElasticityCriterion):
                     "turns: sampling at least twice as fast would settle it"
                 )
             reason += f"; {elasticity.ask_for_capacity(measured, self) if seen_all else unseen}"
+        if outcome is Outcome.PASS:
+            reason += f"; a turn that is undone before the next sample, every {counted.usual_gap_s:.2g} s, is not seen"
         minutes = (supply.end_s - supply.start_s) / 60
         evidence = {
             "sampled every (s)": round(counted.usual_gap_s, 3),
