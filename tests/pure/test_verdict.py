@@ -467,3 +467,15 @@ def test_what_picks_nothing_is_said_and_what_was_open_before(
     monkeypatch.setattr(criteria, "load", lambda _: Fixed(finding("c", outcome)))
     found = verdict._judge_one(recordings.healthy(), CriterionSpec("c"))
     assert (found.outcome, found.reason) == (I, reason)
+
+
+@pytest.mark.parametrize(("guard", "voids"), [("spike_delivered", False), ("target_healthy", True)])
+def test_that_a_run_did_not_come_to_it_is_said_unless_it_is_known_what_kept_it(
+    monkeypatch: pytest.MonkeyPatch, guard: str, voids: bool
+) -> None:
+    monkeypatch.setattr(verdict, "_missed", lambda *_: "the run ended 10 s in, before the spike")
+    findings = [finding(guard, I, (CLIENTS,), is_guard=True), finding("latency", I)]
+    specs = [CriterionSpec(each.criterion) for each in findings]
+    latency = verdict._void(recordings.healthy(), specs, findings)[1].finding
+    assert latency.voided_by == (guard if voids else None)
+    assert (latency.reason == "the run ended 10 s in, before the spike") is not voids
