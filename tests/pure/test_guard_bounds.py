@@ -359,3 +359,9 @@ def test_how_far_a_herd_was_spread_is_counted_from_its_first_request() -> None:
     found = _skew.release(PlannedGate("herd", 30.0, 101), [GateMark(30, "w", "herd", 101, late, 0.0)])
     assert (found.first_s, found.skew_s) == (pytest.approx(1), pytest.approx(0.1))
     assert found.p5_to_p95_s == pytest.approx(0.09)
+
+
+def test_guards_that_object_to_what_made_the_load_are_known_by_their_names() -> None:
+    """A search for a limit does not take what they object to for an answer of the target."""
+    ours = {each.criterion for each in criteria.guard_specs() if criteria.is_about_generator(each.criterion)}
+    assert ours == {"enough_users", "generator_health", "machine_pressure", "release_skew", "spike_delivered"}

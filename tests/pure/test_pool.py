@@ -731,3 +731,19 @@ def test_a_pool_that_is_taken_again_and_again_is_not_stable_though_its_last_seco
     assert not_back_before.outcome is Outcome.PASS
     once = judged("pool_stable", bursts(10, 1, waiting, until_s=61), tail_s=4)
     assert once.outcome is Outcome.PASS, "one sample is chance"
+
+
+@pytest.mark.parametrize(("lacking", "name"), [("baseline", "baseline"), ("recovery", "recovery")])
+def test_without_one_of_its_phases_a_pool_is_not_said_to_be_stable(lacking: str, name: str) -> None:
+    run = closed_pool()
+    phases = tuple(phase for phase in run.header.phases if phase.name != lacking)
+    found = judged("pool_stable", dataclasses.replace(run, header=dataclasses.replace(run.header, phases=phases)))
+    assert found.outcome is Outcome.INCONCLUSIVE and found.reason.startswith(f"the run has no phase {name!r}; ")
+
+
+@pytest.mark.parametrize(("samples", "is_known"), [(3, False), (4, True)])
+def test_four_samples_of_the_end_show_what_is_in_use(samples: int, is_known: bool) -> None:
+    run = without(closed_pool(), lambda sample: sample.probe == levels.PROBE and 45 <= sample.t < 65 - samples)
+    found = judged("pool_stable", run)
+    assert ("4 needed" in found.reason) is not is_known
+    assert not is_known or found.evidence["samples after"] == 4
