@@ -8,8 +8,10 @@ from dataclasses import replace
 import pytest
 
 from harness.analysis.histogram import bucket_index
+from harness.criteria.backup._steps import seconds_of
 from harness.findings import Finding, Outcome
 from harness.recording import READ, STEP, WRITE, CriterionSpec, Operation, Operations, Recording, Slice
+from harness.recording_header import Phase
 from harness.recording_values import OK
 from harness.verdict import judge
 from tests import histories
@@ -226,3 +228,19 @@ def test_a_write_shortly_before_a_backup_and_one_after_it_could_be_wrong(
 
 def restored_keys(*keys: str) -> list[Operation]:
     return [Operation(key, "s", READ, 1, READ_S, READ_S, "restored dump") for key in keys]
+
+
+@pytest.mark.parametrize(
+    ("patterns", "seconds"),
+    [
+        *((("take *",), [10, 11]), (("find *",), [12]), (("find *", "take *"), [10, 11, 12])),
+        *((("none",), []), (("last",), [14, 15, 16, 17, 18, 19])),
+    ],
+)
+def test_the_seconds_of_steps_are_those_of_any_pattern(patterns: tuple[str, ...], seconds: list[int]) -> None:
+    """One without an end lasts until the next begins, or as long as the load."""
+    steps = [step("take dump", 10.5, 11.5), step("find damage", 12.0, None), step("list", 13.0, 13.5)]
+    steps.append(step("last", 14.0, None))
+    run = histories.recording(*steps)
+    run = replace(run, header=replace(run.header, phases=(Phase("baseline", 0, 20),)))
+    assert seconds_of(run, patterns) == seconds
