@@ -302,6 +302,13 @@ def test_export_as_csv_has_one_row_a_figure(three: Path) -> None:
     assert rows[-1]["verdict"] == NOT_JUDGED
 
 
+def test_what_was_not_seen_to_end_is_exported_as_such() -> None:
+    (run,) = stored_runs.history([1.0])
+    ended, open_ended = run.findings[0], replace(run.findings[0], censored=True)
+    text = export.as_csv([replace(run, findings=(ended, open_ended))])
+    assert [row["censored"] for row in csv.DictReader(io.StringIO(text))] == ["", "yes"]
+
+
 def test_text_of_others_is_no_formula() -> None:
     (run,) = stored_runs.history([1.0], branch="=cmd()")
     assert ",'=cmd()," in export.as_csv([run])

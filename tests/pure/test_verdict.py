@@ -479,3 +479,17 @@ def test_that_a_run_did_not_come_to_it_is_said_unless_it_is_known_what_kept_it(
     latency = verdict._void(recordings.healthy(), specs, findings)[1].finding
     assert latency.voided_by == (guard if voids else None)
     assert (latency.reason == "the run ended 10 s in, before the spike") is not voids
+
+
+@pytest.mark.parametrize("outcome", [P, F])
+def test_what_is_proven_is_said_though_a_run_did_not_come_to_its_end(
+    monkeypatch: pytest.MonkeyPatch, outcome: Outcome
+) -> None:
+    monkeypatch.setattr(verdict, "_missed", lambda *_: "the run ended 10 s in, before the spike")
+    (told,) = verdict._void(recordings.healthy(), [CriterionSpec("latency")], [finding("latency", outcome)])
+    assert (told.finding.outcome, told.finding.reason) == (outcome, "because latency")
+
+
+def test_of_a_healthy_run_there_is_nothing_to_note() -> None:
+    """That its target was healthy before and after it is no note."""
+    assert recordings.healthy().health and judge(recordings.healthy()).notes == ()
