@@ -128,6 +128,17 @@ def test_what_holds_just_now_is_on_the_page_and_a_connection_that_is_lost_is_tol
 NEWEST = f"() => {PANEL}.data.newest"
 
 
+def test_before_the_first_run_the_page_says_where_one_is_started(page: Any, ui: Session) -> None:
+    opened(page, ui)
+    idle = {"state": "idle", "words": "no run yet", "run": "", "target": "", "phases": [], "verdict": None}
+    message = state(ui, 0.0)
+    page.evaluate(TAKE, [{**message, "status": {**message["status"], **idle}}])
+    panel = page.locator("springback-panel")
+    panel.get_by_role("heading", name="No run yet").wait_for()
+    assert panel.get_by_role("link", name="the form").evaluate("link => link.href") == f"{ui.url}/"
+    assert panel.get_by_role("link", name="This page by itself").count() == 0
+
+
 def test_hostile_names_are_text_and_the_table_sorts_what_fails_first(page: Any, ui: Session) -> None:
     """As names of requests and processes, as causes, alerts, problems; also when many come."""
     hostile = "<img src=x onerror=window.hacked=1>"
