@@ -56,7 +56,7 @@ def test_one_name_for_all_may_have_one_token() -> None:
     "body", [b"{}", b'{"token": null}', b'{"token": ""}', b'{"error": "later"}', b"[]", b'"busy"', b"null", b"<html>"]
 )
 def test_an_answer_without_a_token_is_none(body: bytes) -> None:
-    cause = "wrong answer" if body.startswith(b"<") else "no token in the answer"
+    cause = "not JSON" if body.startswith(b"<") else "no token in the answer"
     assert outcomes("user{number}", body, numbers=(1,)) == {cause: 1}
 
 
