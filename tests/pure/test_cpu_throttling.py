@@ -158,7 +158,7 @@ def test_limits_are_lines_of_the_charts_and_throttling_is_a_chart() -> None:
     series = time_series.of(recording)
     assert machines.memory(recording, series).limit == ("limit of api1, 200 MB", 200.0)
     assert machines.cpu(recording, series).limit == ("limit of api1, 0.5 cores", 0.5)
-    assert [chart.title for chart in charts(series)] == ["cpu_throttled_ratio"]
+    assert [chart.title for chart in charts(series)] == ["docker_container: cpu_throttled_ratio"]
 
 
 def test_a_limit_far_above_all_use_is_not_drawn() -> None:
