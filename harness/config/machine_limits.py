@@ -17,6 +17,7 @@ import psutil
 
 from harness.analysis.machine import on_masters_machine
 from harness.load.descriptors import raise_limit, shortage
+from harness.load.machine_reader import usable_cores
 
 USER_BYTES = 60_000
 """Of a parked user with its connection, in round figures; docs/benchmarks.md has them measured."""
@@ -95,7 +96,7 @@ def _backlog(need: Need) -> Iterator[Limit]:
 
 
 def _cores(need: Need) -> Iterator[Limit]:
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = usable_cores()
     shared = on_masters_machine(need.host)
     figure = f"{cores}, shared with the target" if shared else f"{cores}"
     remedy = ""

@@ -16,13 +16,13 @@ import os
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import gevent
 from gevent.monkey import get_original
-from gevent.threadpool import ThreadPool
 
 from harness.load.clock import Clock
+from harness.load.machine_reader import usable_cores
 from harness.load.pacing import Slot, Start
 from harness.load.turns import end_long_turn
 from harness.recording_marks import GateMark, gate_stream
@@ -40,6 +40,7 @@ SPIN_S = 0.0002
 """… and only the very last one is spent looking at the clock: who has just slept is not the next to be preempted."""
 
 _sleep_outside_loop = get_original("time", "sleep")
+_start_thread = get_original("_thread", "start_new_thread")
 
 
 class Gate:
@@ -65,7 +66,6 @@ class Gate:
         self._note_due = note_due
         self._slots: dict[Slot, None] = {}
         self._latest: Release | None = None
-        self._second_thread = ThreadPool(1) if len(os.sched_getaffinity(0)) > 1 else None
 
     def park(self, slot: Slot) -> None:
         self._slots[slot] = None
@@ -146,14 +146,10 @@ class Gate:
             if slot.connection is not None:
                 send.begin = slot.connection.begin
                 sends.append(send)
-        left = iter(sends)  # each goes to the thread that takes it
-        beside = self._second_thread.spawn(_send_beside, left, release.instant_s) if self._second_thread else None
-        _send_at(left, release.instant_s)
-        if beside is not None:
-            beside.get()
+        _SendsAtOnce(sends, release.instant_s).make()
         for slot, send in users:
             slot.start = send.start
-            if slot.connection is not None and slot.connection.begun(send.outcome):
+            if slot.connection is not None and slot.connection.note_begun(send.outcome):
                 send.start.sent_s = send.sent_s
                 release.user_sent(send.sent_s)
 
@@ -168,25 +164,46 @@ class _Send:
     def __init__(self, start: Start) -> None:
         self.start = start
         self.outcome: int | None = None
-        """As in :meth:`GateConnection.begun`."""
+        """As in :meth:`GateConnection.note_begun`."""
         self.sent_s = 0.0
 
 
-def _send_at(left: Iterator[_Send], instant_s: float) -> None:
-    _sleep_outside_loop(max(0.0, instant_s - time.monotonic() - SPIN_S))
-    while time.monotonic() < instant_s:
-        pass
-    for send in left:
-        try:
-            send.outcome = send.begin()
-        except OSError:
-            continue
-        send.sent_s = time.monotonic()
+class _SendsAtOnce:
+    """Made by two threads, each of which takes what is next, where there are cores for both."""
 
+    def __init__(self, sends: Iterable[_Send], instant_s: float) -> None:
+        self._left = iter(sends)
+        self._instant_s = instant_s
+        self._second_is_sending = False
 
-def _send_beside(left: Iterator[_Send], instant_s: float) -> None:
-    with _realtime_scheduling():
-        _send_at(left, instant_s)
+    def make(self) -> None:
+        """Returns when all are made. Gives no other greenlet a turn."""
+        if usable_cores() > 1:
+            # Where the system gives no thread any more, one does it. One that comes too late finds nothing left.
+            with suppress(RuntimeError):
+                _start_thread(self._make_beside, ())
+        self._make_some()
+        while self._second_is_sending:  # its last one
+            _sleep_outside_loop(SPIN_S)
+
+    def _make_beside(self) -> None:
+        with _realtime_scheduling():
+            self._second_is_sending = True
+            try:
+                self._make_some()
+            finally:
+                self._second_is_sending = False
+
+    def _make_some(self) -> None:
+        _sleep_outside_loop(max(0.0, self._instant_s - time.monotonic() - SPIN_S))
+        while time.monotonic() < self._instant_s:
+            pass
+        for send in self._left:
+            try:
+                send.outcome = send.begin()
+            except OSError:
+                continue
+            send.sent_s = time.monotonic()
 
 
 def _is_of(herd: Herd, kind: str) -> bool:

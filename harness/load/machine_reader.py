@@ -18,6 +18,15 @@ from harness.clients.cgroups import ControlGroup, paths_of
 RESOURCES = ("cpu", "memory", "io")
 
 
+def usable_cpus() -> set[int]:
+    """Numbers of the CPUs that this process may use; empty where the system does not say (macOS)."""
+    return os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set()
+
+
+def usable_cores() -> int:
+    return len(usable_cpus()) or os.cpu_count() or 1
+
+
 class MachineReader:
     """Each :meth:`read` tells of the time since the one before. It costs less than a millisecond.
 
@@ -68,7 +77,7 @@ class MachineReader:
     def _cpu_times_s(self) -> dict[str, float]:
         """Of the CPUs that this process may use; of all where the system does not say which."""
         rows = [line.split() for line in self._text("proc/stat").splitlines()]
-        allowed = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set()
+        allowed = usable_cpus()
         every = {row[0]: [int(ticks) for ticks in row[1:]] for row in rows if row and row[0].startswith("cpu")}
         mine = [ticks for name, ticks in every.items() if name[3:].isdigit() and int(name[3:]) in allowed]
         if not mine:

@@ -27,8 +27,8 @@ class GateConnection(Protocol):
         """
         ...
 
-    def begun(self, outcome: int | None) -> bool:
-        """``outcome`` of ``begin``, None where it raised. False when the connection is gone."""
+    def note_begun(self, outcome: int | None) -> bool:
+        """``outcome`` of ``begin``, None where it raised. False where nothing has begun: its user does it by itself."""
         ...
 
     def continue_request(self) -> None:

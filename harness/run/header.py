@@ -16,6 +16,7 @@ from harness.clients import tls
 from harness.clients.address import strip_url
 from harness.config.settings import RunSettings
 from harness.live import stop_rules
+from harness.load.machine_reader import usable_cores
 from harness.load.users.body_checks import judged_by_status
 from harness.recording_header import Header, Phase, PlannedClass, PlannedGate
 from harness.recording_values import Scalar
@@ -107,6 +108,6 @@ def fingerprint() -> Mapping[str, str]:
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
         "cpu": cpu_model(),
-        "cpus": str(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()),
+        "cpus": str(usable_cores()),
         "gil": str(getattr(sys, "_is_gil_enabled", lambda: True)()).lower(),
     }

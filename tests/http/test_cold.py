@@ -18,9 +18,14 @@ from locust.env import Environment
 
 from harness.load.clock import Clock
 from harness.load.http import HerdHttpUser, PacedHttpUser, connecting
+from harness.load.http.connecting import PendingConnection
+from harness.load.http.request import Origin
+from harness.load.http.settings import TlsSettings
+from harness.load.http.users import ColdConnection
 from harness.load.node import Node, set_node
 from harness.load.run_plan import Plan
 from harness.load.users.class_problems import class_problems
+from harness.load.websocket.transport import PendingWebSocket
 from shapes._profile import Herd, Polyline
 from tests.http.conftest import Certificates
 from tests.http.scripted import READ, scripted
@@ -275,3 +280,16 @@ def test_connections_that_are_shared_cannot_be_cold() -> None:
         connect_early = False
 
     assert ["cannot share connections" in problem for problem in class_problems([Shared])] == [True]
+
+
+def test_what_could_not_begin_is_left_to_its_user() -> None:
+    """As where the guard of this process's connections lets none out to that host: nothing was sent at any instant."""
+    origin = Origin("http", "127.0.0.1", 9)
+    deadline_s = time.monotonic() + 1
+    pending, socket_alone = PendingConnection(origin, TlsSettings(), deadline_s), PendingWebSocket(origin, deadline_s)
+    try:
+        assert ColdConnection(pending, b"").note_begun(None) is False
+        assert socket_alone.note_begun(None) is False
+    finally:
+        pending.close()
+        socket_alone.close()

@@ -145,7 +145,7 @@ def test_a_gate_sends_what_was_prepared(make: Make, certificates: Certificates, 
             gevent.sleep(0.05)
             assert wire.is_alive()
             start = Start(0.0, 0.0)
-            assert wire.begun(wire.begin())
+            assert wire.note_begun(wire.begin())
             gevent.sleep(0.05)  # the answer is there before the user wakes
             start.sent_s = time.monotonic()
             assert made.send(request, start).text == "ok"

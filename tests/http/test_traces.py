@@ -99,7 +99,7 @@ def test_a_gate_sends_the_trace_that_was_prepared() -> None:
         user = Visitor(environment)
         slot = user.prepare_slot()
         start = Start(3.0, time.monotonic())
-        assert slot.connection is not None and slot.connection.begun(slot.connection.begin())
+        assert slot.connection is not None and slot.connection.note_begun(slot.connection.begin())
         start.sent_s = time.monotonic()
         user.current_start = start
         user.send_prepared()

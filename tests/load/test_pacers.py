@@ -10,6 +10,7 @@ import gevent
 import pytest
 from gevent.monkey import get_original
 
+from harness.load import gate as gate_module
 from harness.load.arrivals import Arrivals
 from harness.load.clock import Clock
 from harness.load.gate import Gate, Release
@@ -22,6 +23,7 @@ from harness.recording_values import INTERRUPTED, UNFINISHED, UNSERVED
 from shapes._profile import Herd, Polyline
 
 EXACT = Clock(exact=True)
+thread_id = get_original("_thread", "get_ident")
 stall = get_original("time", "sleep")
 """Holds up the whole event loop; ``time.sleep`` itself lets others go on, because Locust patches it."""
 
@@ -39,7 +41,7 @@ class NotedWire:
         self.sent_s.append(time.monotonic())
         return 1
 
-    def begun(self, outcome: int | None) -> bool:
+    def note_begun(self, outcome: int | None) -> bool:
         return outcome is not None
 
     def continue_request(self) -> None:
@@ -131,6 +133,48 @@ def test_a_user_whose_connection_dies_at_the_last_moment_is_woken_and_not_counte
     assert not marks, "it may still send for itself"
     gate.report_release()
     assert len(marks[0].sent_us) == 2 and marks[0].planned == 3
+
+
+@pytest.mark.parametrize("cores", [1, 2])
+def test_a_herd_is_sent_by_two_threads_where_there_are_cores_for_both(
+    cores: int, marks: list[GateMark], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each of which waits in its first send until the other one is there, too."""
+    monkeypatch.setattr(gate_module, "usable_cores", lambda: cores)
+    threads: set[int] = set()
+    deadline_s = time.monotonic() + 60
+
+    class Awaiting(NotedWire):
+        def begin(self) -> int:
+            threads.add(thread_id())
+            while len(threads) < cores and time.monotonic() < deadline_s:
+                stall(0.001)
+            return super().begin()
+
+    gate = Gate((Herd("herd", 0.0, 30),), {"": 30}, time.monotonic() + 0.2, EXACT, marks.append)
+    wires = [Awaiting() for _ in range(30)]
+    slots = [Slot(wire) for wire in wires]
+    for slot in slots:
+        gate.park(slot)
+    gate.run()
+    assert len(threads) == cores and thread_id() in threads
+    assert [len(wire.sent_s) for wire in wires] == [1] * 30
+    assert all(slot.start is not None and slot.start.sent_s is not None and slot.woken.is_set() for slot in slots)
+    assert len(marks[0].sent_us) == 30
+
+
+def test_where_the_system_gives_no_thread_one_sends_the_herd(
+    marks: list[GateMark], ended: list[gevent.Greenlet[..., None]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(gate_module, "usable_cores", lambda: 2)
+    monkeypatch.setattr(gate_module, "_start_thread", refuse)
+    gate = Gate((Herd("herd", 0.0, 5),), {"": 5}, time.monotonic() + 0.2, EXACT, marks.append)
+    ended += GateUsers(gate, 5).greenlets
+    gevent.spawn(gate.run).get(timeout=5)
+    assert len(marks[0].sent_us) == 5
 
 
 def test_users_that_stay_away_are_missing_from_the_gates_mark(

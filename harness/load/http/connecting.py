@@ -42,9 +42,9 @@ class ConnectAttempt:
         self.socket = WaitableSocket(family)
         self.socket.raw.setsockopt(_socket.IPPROTO_TCP, _socket.TCP_NODELAY, 1)
         self.begin: Callable[[], int] = functools.partial(self.socket.raw.connect_ex, address)
-        """May be called by any thread; what it returns is for :meth:`begun`."""
+        """May be called by any thread; what it returns is for :meth:`note_begun`."""
 
-    def begun(self, code: int | None) -> None:
+    def note_begun(self, code: int | None) -> None:
         self._code = code
 
     def send(self, first: bytes) -> int:
@@ -64,7 +64,7 @@ class ConnectAttempt:
     def connected(self) -> bool:
         """Whether it is there by now; begins where that was not done. Raises OSError when the peer refuses."""
         if self._code is None or self._code in IN_PROGRESS:
-            self.begun(self.begin())  # asked again, the kernel says what has become of it
+            self.note_begun(self.begin())  # asked again, the kernel says what has become of it
         if self._code in IN_PROGRESS:
             return False
         if self._code not in (0, errno.EISCONN):
@@ -94,8 +94,8 @@ class PendingSocket:
     def begin(self) -> Callable[[], int]:
         return self._attempt.begin
 
-    def begun(self, code: int | None) -> None:
-        self._attempt.begun(code)
+    def note_begun(self, code: int | None) -> None:
+        self._attempt.note_begun(code)
 
     def send(self, first: bytes) -> int:
         """How many of these bytes are sent: none unless the first address has taken the connection."""
@@ -178,8 +178,8 @@ class PendingConnection:
         """Without giving other greenlets a turn. Nothing happens to one that was given up."""
         return self._pending_socket.begin
 
-    def begun(self, code: int | None) -> None:
-        self._pending_socket.begun(code)
+    def note_begun(self, code: int | None) -> None:
+        self._pending_socket.note_begun(code)
 
     def send_early(self, payload: bytes) -> None:
         """Sends what comes first, if the peer has taken the connection by now; gives no other greenlet a turn. Nothing

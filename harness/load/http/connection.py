@@ -67,7 +67,7 @@ class Connection:
         return self._reader.keep_alive
 
     def encrypt_ahead(self, payload: bytes) -> bytes:
-        """Bytes for :meth:`send_nowait`. TLS numbers what it encrypts, so they must be the next to go."""
+        """Bytes for :meth:`prepared_send`. TLS numbers what it encrypts, so they must be the next to go."""
         if self._tls is None:
             return payload
         if self._ahead is None or self._ahead[0] != payload:
@@ -77,13 +77,11 @@ class Connection:
             self._ahead = payload, self._tls.encrypt(payload)
         return self._ahead[1]
 
-    def send_nowait(self, wire_bytes: bytes) -> Callable[[], int]:
-        """What writes these bytes without giving other greenlets a turn, to be called once by any thread. Its outcome
-        is for :meth:`sent_nowait`.
-        """
+    def prepared_send(self, wire_bytes: bytes) -> Callable[[], int]:
+        """To be called once, by any thread; gives other greenlets no turn. Its outcome is for :meth:`note_sent`."""
         return functools.partial(self._socket.raw.send, wire_bytes)
 
-    def sent_nowait(self, wire_bytes: bytes, sent: int | None) -> bool:
+    def note_sent(self, wire_bytes: bytes, sent: int | None) -> bool:
         """``sent``: so many bytes, None after an OSError. The rest goes with :meth:`exchange`.
 
         False when the connection is gone; nothing was sent then.

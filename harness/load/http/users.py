@@ -235,10 +235,10 @@ class WarmConnection:
     def __init__(self, connection: Connection, payload: bytes) -> None:
         self._connection = connection
         self._wire_bytes = connection.encrypt_ahead(payload)
-        self.begin = connection.send_nowait(self._wire_bytes)
+        self.begin = connection.prepared_send(self._wire_bytes)
 
-    def begun(self, outcome: int | None) -> bool:
-        return self._connection.sent_nowait(self._wire_bytes, outcome)
+    def note_begun(self, outcome: int | None) -> bool:
+        return self._connection.note_sent(self._wire_bytes, outcome)
 
     def continue_request(self) -> None:
         """All is sent."""
@@ -257,9 +257,9 @@ class ColdConnection:
         self._payload = payload
         self.begin = pending.begin
 
-    def begun(self, outcome: int | None) -> bool:
-        self._pending.begun(outcome)
-        return True
+    def note_begun(self, outcome: int | None) -> bool:
+        self._pending.note_begun(outcome)
+        return outcome is not None
 
     def continue_request(self) -> None:
         self._pending.send_early(self._payload)

@@ -46,9 +46,9 @@ class PendingWebSocket:
     def begin(self) -> Callable[[], int]:
         return self.tcp.begin
 
-    def begun(self, outcome: int | None) -> bool:
-        self.tcp.begun(outcome)
-        return True
+    def note_begun(self, outcome: int | None) -> bool:
+        self.tcp.note_begun(outcome)
+        return outcome is not None
 
     def continue_request(self) -> None:
         """The rest of the handshake is the user's."""
