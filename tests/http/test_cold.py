@@ -284,7 +284,7 @@ def test_connections_that_are_shared_cannot_be_cold() -> None:
 
 def test_what_could_not_begin_is_left_to_its_user() -> None:
     """As where the guard of this process's connections lets none out to that host: nothing was sent at any instant."""
-    origin = Origin("http", "127.0.0.1", 9)
+    origin = Origin("http", "127.0.0.1", 9, "127.0.0.1:9")
     deadline_s = time.monotonic() + 1
     pending, socket_alone = PendingConnection(origin, TlsSettings(), deadline_s), PendingWebSocket(origin, deadline_s)
     try:
