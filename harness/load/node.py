@@ -30,6 +30,7 @@ from harness.load.iterations import Iterations
 from harness.load.mix import interleaved, rotated
 from harness.load.pacing import Pacer, Slot, Start
 from harness.load.recorder import Recorder
+from harness.load.request_log import RequestLog
 from harness.load.run_plan import Load, Plan
 from harness.load.schedule import active_changes, due_times
 from harness.load.spawned import Sent, SpawnedRequests
@@ -68,6 +69,12 @@ def traces_of_run(environment: Environment) -> Traces | None:
     return None if node is None else node.recorder.traces
 
 
+def request_log_of_run(environment: Environment) -> RequestLog | None:
+    """None where the requests of the present run are told by Locust's event alone, or there is none."""
+    node = _nodes.get(environment)
+    return None if node is None else node.request_log
+
+
 def note_sent(user: User | None, name: str) -> Sent | None:
     """The calling greenlet sends a request for ``user`` now. None where that is the user's own, of which its iteration
     tells, and where the request is no load of a run, or too late to be waited for.
@@ -87,6 +94,7 @@ class Node:
         self.run = run
         self.clock = clock
         self.recorder = Recorder()
+        self.request_log: RequestLog | None = None
         self.exceptions = UserExceptions(self.iteration_raised)
         self.plan: Plan | None = None
         self.gate_marks: list[GateMark] = []

@@ -19,10 +19,11 @@ from harness.analysis import generator, machine
 from harness.clients import connection_guard
 from harness.load.generator_monitor import GeneratorMonitor, GeneratorSample
 from harness.load.http.expectation import DEFAULT_STATUSES, statuses
-from harness.load.locust_statistics import count_at_once
+from harness.load.locust_statistics import count_together
 from harness.load.node import Node, set_node
 from harness.load.outcomes import ExpectedStatuses
 from harness.load.report import Report
+from harness.load.request_log import RequestLog
 from harness.load.run_plan import Plan
 from harness.load.traces import traces_of
 from harness.recording import Line, Operations, ProbeSample, Unanswered
@@ -91,8 +92,9 @@ class NodeReporter:
         node.recorder.by_class = len(environment.user_classes) > 1
         node.recorder.expected = _expected_statuses(environment)
         node.recorder.traces = traces_of(options)
-        count_at_once(environment)
         environment.events.request.add_listener(node.recorder.on_request)
+        if (statistics := count_together(environment)) is not None:
+            node.request_log = RequestLog(environment, statistics, node.recorder)
         node.exceptions.listen(environment)
         self._freeze_what_is_there()
         self._monitor.start()

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
 from math import floor
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -17,7 +16,8 @@ from gevent import getcurrent
 from locust import User
 
 from harness.analysis.answer_sizes import size_index
-from harness.analysis.histogram import add, bucket_index
+from harness.analysis.histogram import bucket_index
+from harness.load.cell import Cell, merge, positive
 from harness.load.media_types import media_type_of
 from harness.load.outcomes import ExpectedStatuses, outcome_of
 from harness.load.pacing import Start
@@ -37,20 +37,6 @@ ROUNDING_S = 0.002
 WARM_UP, WIND_DOWN, LOAD = "warm-up", "wind-down", "load"
 Key = tuple[str, str, str, int, str, str, str]
 """Method, name, outcome, status, whether it is load, class of its user, and media type of an answer nobody checked."""
-
-
-class Cell:
-    """Counts of one second, name, outcome, status and media type."""
-
-    __slots__ = ("bytes", "count", "latency", "service", "sizes", "starts")
-
-    def __init__(self) -> None:
-        self.count = 0
-        self.starts = 0
-        self.bytes = 0
-        self.latency: dict[int, int] = {}
-        self.service: dict[int, int] | None = None
-        self.sizes: dict[int, int] = {}
 
 
 class Recorder:
@@ -102,16 +88,45 @@ class Recorder:
         url: Any = None,  # noqa: ARG002
         **_: Any,
     ) -> None:
-        """One request has ended. The first request of a paced iteration was intended when the pacer said so, any
-        other when it was sent, unless its client says when. All requests of an iteration that a gate has released count
-        in the second of the gate: they are what the herd did. Clients of ours give exact instants, and how long a
-        body is that nobody has checked; for others the instants follow from the response time, and what a user has
-        called a success is checked."""
+        """One request has ended. Clients of ours give exact instants, and how long a body is that nobody has checked;
+        for others the instants follow from the response time, and what a user has called a success is checked."""
         if done_s is None:
             done_s = time.monotonic()
-        foreign = sent_s is None
-        if sent_s is None:
+        status = getattr(response, "status_code", 0)
+        if type(status) is not int:
+            status = 0
+        if sent_s is not None:
+            # Our own clients have looked at the status; they, and they alone, give the instant.
+            outcome = OK if exception is None else outcome_of(exception, response)
+        else:
             sent_s = done_s - (response_time or 0.0) / 1000
+            outcome = self.expected.outcome(exception, response, status) if status else outcome_of(exception, response)
+            unchecked_bytes = None if getattr(response, "_manual_result", None) is True else response_length or 0
+        if outcome is OK and (history := getattr(response, "history", None)):
+            status = redirected(history) or status
+        media_type = media_type_of(response) if status and outcome is OK and unchecked_bytes is not None else ""
+        length = response_length
+        self.ended(
+            request_type, name, outcome, status, media_type, length, sent_s, done_s, unchecked_bytes, intended_s, trace
+        )
+
+    def ended(
+        self,
+        method: str,
+        name: str,
+        outcome: str,
+        status: int,
+        media_type: str,
+        length_bytes: int,
+        sent_s: float,
+        done_s: float,
+        unchecked_bytes: int | None,
+        intended_s: float | None,
+        trace: Trace | None,
+    ) -> None:
+        """Counts one request. The first request of a paced iteration was intended when the pacer said so, any other
+        when it was sent, unless its client says when. All requests of an iteration that a gate has released count in
+        the second of the gate: they are what the herd did."""
         start, kind = None, LOAD
         if sent_s >= self._winding_down_since_s:
             kind = WIND_DOWN
@@ -132,22 +147,10 @@ class Recorder:
                     start.release.user_sent(sent_s)
             if begins or start.release is not None:
                 second = floor(start.t)
-        status = getattr(response, "status_code", 0)
-        if type(status) is not int:
-            status = 0
-        # Our own clients have looked at the status; they, and they alone, give the instant.
-        if foreign:
-            outcome = self.expected.outcome(exception, response, status) if status else outcome_of(exception, response)
-            unchecked_bytes = None if getattr(response, "_manual_result", None) is True else response_length or 0
-        else:
-            outcome = OK if exception is None else outcome_of(exception, response)
-        if outcome is not OK:
-            if start is not None:
-                start.failed = True
-        elif history := getattr(response, "history", None):
-            status = _redirected(history) or status
-        media = media_type_of(response) if status and outcome is OK and unchecked_bytes is not None else ""
-        key = (request_type, name, outcome, status, kind, self.class_of(getcurrent()) if self.by_class else "", media)
+        if start is not None and outcome is not OK:
+            start.failed = True
+        user_class = self.class_of(getcurrent()) if self.by_class else ""
+        key = (method, name, outcome, status, kind, user_class, media_type)
         of_second = self._cells.get(second)
         cell = None if of_second is None else of_second.get(key)
         if cell is None:
@@ -158,8 +161,8 @@ class Recorder:
         self.requests += 1
         if self.last_ended_s is not None:
             self.last_ended_s[getcurrent()] = done_s
-        if response_length:
-            cell.bytes += int(response_length)
+        if length_bytes:
+            cell.bytes += int(length_bytes)
         if outcome is OK and unchecked_bytes is not None:
             size = size_index(int(unchecked_bytes))
             cell.sizes[size] = cell.sizes.get(size, 0) + 1
@@ -173,8 +176,7 @@ class Recorder:
             service = bucket_index(int((done_s - sent_s) * 1e6))
             cell.service[service] = cell.service.get(service, 0) + 1
         if trace is not None and self.traces is not None and kind is LOAD and origin_s is not None:
-            name = f"{request_type} {name}"
-            self.traces.ended(trace, intended_s - origin_s, name, outcome, done_s - intended_s, sent_s)
+            self.traces.ended(trace, intended_s - origin_s, f"{method} {name}", outcome, done_s - intended_s, sent_s)
 
     def gets_ready(self, user: Any) -> None:
         """The user gets ready to be started, for the first time or again; until :meth:`is_ready`."""
@@ -262,7 +264,7 @@ class Recorder:
             # Keyed by whole seconds of the clock so far: moved to the second of the run that holds its middle.
             t = int(min((second + 0.5 - origin_s) // 1, -1))
             for key, cell in cells.items():
-                _merge(self._cells.setdefault(t, {}).setdefault(key, Cell()), cell)
+                merge(self._cells.setdefault(t, {}).setdefault(key, Cell()), cell)
 
     def drain(self, node: str) -> list[Slice]:
         """Takes out what was counted since the last call, as slices. Empty until the origin is known."""
@@ -279,16 +281,16 @@ class Recorder:
                 bytes=cell.bytes,
                 latency=cell.latency,
                 starts=cell.starts,
-                service=None if cell.service is None else _positive(cell.service),
+                service=None if cell.service is None else positive(cell.service),
                 status=status,
                 warm_up=kind == WARM_UP,
                 wind_down=kind == WIND_DOWN,
                 user_class=user_class,
                 sizes=cell.sizes if outcome == OK else None,
-                media_type=media,
+                media_type=media_type,
             )
             for t, of_second in sorted(cells.items())
-            for (method, name, outcome, status, kind, user_class, media), cell in of_second.items()
+            for (method, name, outcome, status, kind, user_class, media_type), cell in of_second.items()
         ]
 
     def _cell(self, second: int, key: Key) -> Cell:
@@ -306,28 +308,10 @@ class Recorder:
         return cell
 
 
-def _redirected(history: Any) -> int:
+def redirected(history: Any) -> int:
     """Status of the first redirect that led to a good answer, which may be of another page than what was asked for; 0
     where a client has something else of that name.
     """
     first = history[0] if isinstance(history, list | tuple) else None
     status = getattr(first, "status_code", 0)
     return status if type(status) is int else 0
-
-
-def _merge(into: Cell, other: Cell) -> None:
-    into.count += other.count
-    into.starts += other.starts
-    into.bytes += other.bytes
-    if into.service is None and other.service is not None:
-        into.service = {**into.latency}
-    elif into.service is not None and other.service is None:
-        other.service = other.latency
-    add(into.latency, other.latency)
-    add(into.sizes, other.sizes)
-    if into.service is not None and other.service is not None:
-        add(into.service, other.service)
-
-
-def _positive(counts: Mapping[int, int]) -> dict[int, int]:
-    return {index: count for index, count in counts.items() if count}

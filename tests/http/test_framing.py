@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from harness.load.http import ProtocolError, Response, TooLargeError, TruncatedError
+from harness.load.http import ProtocolError, Response, TooLargeError, TruncatedError, response_parser
 from harness.load.http.response_parser import ResponseParser
 
 LIMIT = 1 << 20
@@ -189,6 +189,65 @@ def test_one_reader_reads_one_answer_after_the_other() -> None:
         made.begin(method)
         response = made.feed(sent)
         assert response is not None and response.body == body and made.keep_alive
+
+
+@settings(max_examples=300, deadline=None)
+@given(answers(), st.integers(0, 700), st.sampled_from([b"", b"", b"x", b"HTTP/1.1 200 OK\r\n\r\n"]))
+def test_an_answer_whose_head_is_known_reads_as_if_it_were_not(
+    answer: tuple[bytes, str, int, bytes], cut: int, surplus: bytes
+) -> None:
+    """Whole, in two parts, and with bytes behind it: as by a parser that has never seen it."""
+    sent, method, _, _ = answer
+    for parts in ([sent + surplus], [sent[:cut], sent[cut:] + surplus]):
+        response_parser._known_heads.clear()
+        first, alive = read(parts, method)
+        for before in ([sent], [sent[:cut], sent[cut:]]):
+            read(before, method)
+            again, alive_again = read(parts, method)
+            assert (again.status_code, again.body, again.headers.pairs, alive_again) == (
+                first.status_code, first.body, first.headers.pairs, alive,
+            )  # fmt: skip
+
+
+def test_only_a_head_that_tells_the_length_of_its_body_becomes_known() -> None:
+    """Here the last part of an answer in chunks is just as long as the head and what is in the chunks."""
+    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked"
+    last = b"5;%b\r\nhello\r\n0\r\n\r\n" % (b"a" * 36)
+    assert len(last) == len(head) + 4 + len(b"hello")
+    first, _ = read([head + b"\r\n\r\n", last])
+    empty, _ = read([head + b"\r\n\r\n" + b"0\r\n\r\n"])
+    assert (first.body, empty.body) == (b"hello", b"")
+
+
+def test_a_known_head_with_another_body() -> None:
+    """The same bytes of the head, and a body of the same length, of another or not all of it."""
+    response_parser._known_heads.clear()
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"
+    assert read([head + b"hello"])[0].body == b"hello"
+    assert head[:-4] in response_parser._known_heads
+    assert read([head + b"WORLD"])[0].body == b"WORLD"
+    assert read([head + b"he", b"llo"])[0].body == b"hello"
+    assert read([head], "HEAD")[0].body == b""
+    with pytest.raises(TruncatedError):
+        read([head + b"hell"])
+    for small in (reader(head=len(head) - 5), reader(body=4)):
+        with pytest.raises(TooLargeError):
+            small.feed(head + b"hello")
+    # One byte short of the blank line: nothing of it is an answer yet.
+    short = b"HTTP/1.1 200 OK\r\nContent-Length: 35\r\n\r\n"
+    read([short + b"x" * 35])
+    with pytest.raises(TruncatedError):
+        read([short[:-3]])
+
+
+def test_heads_without_end_do_not_fill_the_memory() -> None:
+    """Each answer has another one."""
+    for number in range(3 * response_parser.MOST_KNOWN_HEADS):
+        read([b"HTTP/1.1 200 OK\r\nX-Request-Id: %d\r\nContent-Length: 1\r\n\r\na" % number])
+    read([b"HTTP/1.1 200 OK\r\nX-Long: %b\r\nContent-Length: 1\r\n\r\na" % (b"a" * 5000)])
+    known = response_parser._known_heads
+    assert 0 < len(known) <= response_parser.MOST_KNOWN_HEADS
+    assert max(map(len, known)) <= response_parser.LONGEST_KNOWN_HEAD
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 from weakref import WeakKeyDictionary
 
@@ -24,7 +25,7 @@ from harness.load.http.response import Response
 from harness.load.http.retries import LONGEST_AWAY_S, Retrier
 from harness.load.http.settings import ClientSettings, Timeouts, timeouts_of
 from harness.load.http.tls import tls_context
-from harness.load.node import note_sent, traces_of_run
+from harness.load.node import note_sent, request_log_of_run, traces_of_run
 from harness.load.pacing import Start
 from harness.load.spawned import GivenUpError
 from harness.load.traces import Trace
@@ -56,6 +57,7 @@ class HttpClient(RequestBuilder):
         self._settings = settings = settings or ClientSettings()
         super().__init__(host, settings.headers, settings.expectation)
         self._request_event = environment.events.request
+        self._log = request_log_of_run(environment)
         self._user_error = environment.events.user_error
         self._user = user
         self._retrier = retrier
@@ -153,7 +155,6 @@ class HttpClient(RequestBuilder):
             gevent.sleep(away_s)
         sent_s = None if start is None else start.sent_s
         begun_s = time.monotonic() if sent_s is None else sent_s
-        url = request.url
         ended_by: BaseException | None = None
         of_user = getcurrent() is getattr(self._user, "_greenlet", None)  # as almost always: no call, and no name
         spawned = None if of_user else note_sent(self._user, f"{request.method} {request.name}")
@@ -165,7 +166,10 @@ class HttpClient(RequestBuilder):
                     f"{request.method} {request.name}",
                     response,
                     (begun_s, done_s),
-                    lambda sent_s: self._attempt(request, False, sent_s, timeouts, allow_redirects, check),
+                    # No function of its own: its variables would cost each request of a client without retries.
+                    partial(
+                        self._attempt, request, False, timeouts=timeouts, allow_redirects=allow_redirects, check=check
+                    ),
                     self._settings.honours_retry_after,
                 )
                 done_s = time.monotonic()
@@ -182,29 +186,48 @@ class HttpClient(RequestBuilder):
         error = response.error
         if type(error) is ShedError and error.retry_after_s and self._settings.honours_retry_after:
             self._not_before_s = done_s + min(error.retry_after_s, LONGEST_AWAY_S)
-        fire: Callable[..., None] = self._request_event.fire
         # Who is ended goes on without the answer, and nobody would know that there had been a request.
         caught = catch_response and ended_by is None
-        tell = (lambda **meta: ResponseContextManager(response, fire, meta)) if caught else fire
-        is_checked = check is not None or (request.expectation or self._expectation).checks_body
+        answer = self._tell(request, response, begun_s, done_s, check is not None, caught, context)
+        if ended_by is not None:
+            raise ended_by
+        return answer
+
+    def _tell(
+        self,
+        request: Request,
+        response: Response,
+        begun_s: float,
+        done_s: float,
+        has_check: bool,
+        caught: bool,
+        context: Mapping[str, Any] | None,
+    ) -> Response:
+        """That the request has ended, to all who count it; where it is ``caught``, when the with-block ends."""
+        is_checked = has_check or (request.expectation or self._expectation).checks_body
+        unchecked_bytes = None if is_checked else content_bytes(response.body)
+        trace = None if self._traces is None else self._traced.pop(getcurrent(), None)
+        if self._log is not None and self._log.is_all and not caught:
+            self._log.ended(request.method, request.name, response, begun_s, done_s, unchecked_bytes, trace)
+            return response
+        fire: Callable[..., None] = self._request_event.fire
+        tell = partial(_in_block, response, fire) if caught else fire
         # Not from a dictionary, which would be copied for each request.
         answer = tell(
             request_type=request.method,
             name=request.name,
             response_time=(done_s - begun_s) * 1000,
             response_length=len(response.body),
-            exception=error,
+            exception=response.error,
             response=response,
             context={**self._context(), **context} if context else self._context(),
             start_time=time.time() - (done_s - begun_s),
-            url=url,
+            url=request.url,
             sent_s=begun_s,
             done_s=done_s,
-            unchecked_bytes=None if is_checked else content_bytes(response.body),
-            trace=None if self._traces is None else self._traced.pop(getcurrent(), None),
+            unchecked_bytes=unchecked_bytes,
+            trace=trace,
         )
-        if ended_by is not None:
-            raise ended_by
         return response if answer is None else answer
 
     def _attempt(
@@ -320,3 +343,7 @@ class HttpClient(RequestBuilder):
     def pending_connection(self) -> PendingConnection:
         """One that is not open yet, for a gate to open; any other is closed. Raises OSError."""
         return self._pool.pending_connection(time.monotonic() + self._settings.timeouts.connect_s)
+
+
+def _in_block(response: Response, fire: Callable[..., None], /, **meta: Any) -> ResponseContextManager:
+    return ResponseContextManager(response, fire, meta)

@@ -12,6 +12,12 @@ from harness.load.http.errors import ProtocolError, TooLargeError, TruncatedErro
 from harness.load.http.response import Response, parse_header_fields
 
 BLANK_LINE = b"\r\n\r\n"
+MOST_KNOWN_HEADS = 200
+LONGEST_KNOWN_HEAD = 1024
+
+_known_heads: dict[bytes, tuple[int, int]] = {}
+"""Head of an answer that came in one piece, gave its length and left the connection open → its status, and the length
+of its body. Most answers of a service within a second differ in nothing else, and need not be parsed again."""
 
 
 class ResponseParser:
@@ -61,6 +67,9 @@ class ResponseParser:
             if self._buffered:
                 data = self._buffered + data
             end = data.find(BLANK_LINE)
+            known = _known_heads.get(data[:end]) if end > 0 else None
+            if known is not None and not self._head_only and len(data) == end + 4 + known[1]:
+                return self._as_known(data, end, known[0])
             # The usual case: the whole final head in one piece. What begins otherwise (an interim answer, blank
             # lines before the answer) is taken apart step by step.
             if end > 0 and data.startswith(b"HTTP/1.") and data[9:10] != b"1":
@@ -77,11 +86,24 @@ class ResponseParser:
                     return self._bodiless(data, len(self._head))
         self._parse(data)
         if self._complete:
-            return self._response()
+            response = self._response()
+            # Not one in chunks, nor one that has other bytes behind it: of them the head alone does not tell all.
+            if not self._received and len(data) == len(self._head) + 4 + len(response.body) and self.keep_alive:
+                _remember(self._head, response)
+            return response
         self._received += len(data)
         if self._received > self._max_head + self._max_body:
             raise self._body_too_large()
         return None
+
+    def _as_known(self, data: bytes, end: int, status: int) -> Response:
+        """Of an answer with a known head, all of which is there."""
+        self._check_head(end)
+        body = data[end + 4 :]
+        if len(body) > self._max_body:
+            raise self._body_too_large()
+        self.keep_alive = True
+        return Response(status, data[:end], body, self._max_body)
 
     def end(self) -> Response:
         """The peer has closed. The answer, where the end of the connection is its end. Raises ProtocolError."""
@@ -182,6 +204,13 @@ class ResponseParser:
 
     def on_message_complete(self) -> None:
         self._complete = True
+
+
+def _remember(head: bytes, response: Response) -> None:
+    if len(head) <= LONGEST_KNOWN_HEAD:
+        if len(_known_heads) >= MOST_KNOWN_HEADS:
+            _known_heads.clear()
+        _known_heads[head] = response.status_code, len(response.body)
 
 
 class _Ignored:
