@@ -19,6 +19,7 @@ from typing import Any, Never, TextIO
 from unittest import mock
 
 from tests.run.ending import end
+from tests.run.preloaded import ForkedModule
 from tests.run.zygote import END, preloaded
 
 _control = socket.socket(fileno=os.dup(0))
@@ -106,8 +107,9 @@ def be(wanted: dict[str, Any]) -> None:
     """Runs the command as a new process would: with its words, environment, directory and streams."""
     import gevent
 
-    from harness.commands import launched_locust, runs_apart
+    from harness.commands import launched_locust, reference_target, runs_apart
     from harness.run import report_process
+    from harness.sidecar import parent as sidecar
 
     gevent.reinit()
     os.environ.clear()
@@ -115,7 +117,12 @@ def be(wanted: dict[str, Any]) -> None:
     os.chdir(wanted["directory"])
     _open_streams()
     sys.argv = wanted["words"]
-    started_by = {launched_locust: ForkedCommand, runs_apart: ForkedCommand}
+    started_by = {
+        launched_locust: ForkedCommand,
+        runs_apart: ForkedCommand,
+        sidecar: ForkedModule,
+        reference_target: ForkedModule,
+    }
     code: Any = 1
     with contextlib.ExitStack() as stack:
         stack.enter_context(mock.patch.object(report_process, "run_report", report_in_a_fork))
