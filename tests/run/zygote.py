@@ -35,7 +35,7 @@ class Forked:
         self._reply = reply
         self._said = b""
         # Not sooner: others may wait for it just then, and what is closed wakes nobody.
-        weakref.finalize(self, os.close, reply)
+        weakref.finalize(self, os.close, reply).atexit = False  # at an exit some are still being waited for
         if not self._heard(1, PATIENCE_S):
             raise RuntimeError("the process that forks the runs does not answer")
         self.pid = int(self._said.split()[0])
