@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
 
+import psutil
+
 HERE = Path(__file__).parent
 AT_ONCE = 2
 """Of the parts that do not compute: with the runs of the first of them, so many keep two cores busy. Where these are
@@ -30,6 +32,10 @@ ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1"}
 """
 PATIENCE_S = 900
 """For a test of a part that gives way, when the others leave little."""
+IN_MEMORY = Path("/dev/shm")
+"""A file system in memory, where Linux has one."""
+ROOM_BYTES = 4 << 30
+"""What all parts together may leave in it: many times what they have, and half of what has to be free of the memory."""
 SLOWEST = 10
 LINES_OF_A_FAILURE = 40
 
@@ -101,9 +107,13 @@ class Going:
         self._output, self._report = place / f"{part.name}.txt", place / f"{part.name}.xml"
         command = [sys.executable, "-m", "pytest", *(str(HERE / folder) for folder in part.folders)]
         command += ["-o", "junit_duration_report=call", f"--junit-xml={self._report}"]
+        files = place / part.name
+        files.mkdir()
+        files.chmod(0o1777)  # some tests, and PostgreSQL, are other users
         if part.computes:
             command += ["-o", f"timeout={PATIENCE_S}"]
-        environment = {**os.environ, **(ONE_THREAD if part.computes else {})}
+        command += [f"--basetemp={files / 'tests'}"]
+        environment = {**os.environ, "TMPDIR": str(files), **(ONE_THREAD if part.computes else {})}
         with self._output.open("wb") as output:
             self.process = subprocess.Popen(
                 command,
@@ -126,10 +136,11 @@ class Going:
             Path(f"/proc/{self.process.pid}/autogroup").write_text(str(GIVE_WAY))
 
     def kill(self) -> None:
-        """Ends what a Ctrl-C has not reached."""
+        """Ends what a Ctrl-C has not reached, and waits for the others, which end what they have started."""
         with contextlib.suppress(ProcessLookupError):
             if self.part.computes:
                 os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
 
     def ended(self, code: int, cpu_s: float) -> Result:
         """Prints its output."""
@@ -143,6 +154,20 @@ class Going:
                 failure = "\n".join(each.text or each.get("message") or each.tag for each in wrong)
                 tests.append(Test(f"{case.get('classname')}::{case.get('name')}", float(case.get("time", 0)), failure))
         return Result(self.part, code, seconds, cpu_s, tuple(tests))
+
+
+def place_of_files() -> str | None:
+    """Where all that the tests write goes, thousands of files with each PostgreSQL: into memory, where it has the room.
+    Some disks take twenty times as much of the machine to make a file. None: where the system has its temporary files.
+    """
+    try:
+        there = os.statvfs(IN_MEMORY)
+    except OSError:
+        return None
+    if "TMPDIR" in os.environ or there.f_flag & os.ST_NOEXEC or not os.access(IN_MEMORY, os.W_OK):
+        return None
+    room_bytes = min(there.f_bavail * there.f_frsize, psutil.virtual_memory().available // 2)
+    return str(IN_MEMORY) if room_bytes >= ROOM_BYTES else None
 
 
 def next_part(waiting: Sequence[Part], going: Sequence[Part]) -> Part | None:
@@ -168,7 +193,16 @@ def main(names: Sequence[str]) -> int:
     results: list[Result] = []
     waiting = [known[name] for name in known if not names or name in names]
     going: dict[int, Going] = {}
-    with tempfile.TemporaryDirectory(prefix="springback-tests-") as place:
+
+    def stop(*_: object) -> None:
+        """As a Ctrl-C, which reaches the parts as well: what they write has to be gone with them."""
+        for one in going.values():
+            one.process.send_signal(signal.SIGINT)
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, stop)
+    with tempfile.TemporaryDirectory(prefix="springback-", dir=place_of_files()) as place:
+        Path(place).chmod(0o711)
         try:
             while waiting or going:
                 while (part := next_part(waiting, [one.part for one in going.values()])) is not None:

@@ -22,7 +22,7 @@ from tests.run.pool import (  # noqa: F401  # fixtures and hooks are found by th
     pytest_runtest_setup,
     run_pool,
 )
-from tests.run.zygote import zygote
+from tests.run.zygote import preloaded, zygote
 
 # A busy machine must not make a test fail that counts nothing but truth; what fails in CI fails the same way again.
 settings.register_profile(
@@ -85,6 +85,7 @@ def _note(report: pytest.TestReport | pytest.CollectReport) -> None:
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Fails a session that would be green, but proves less than it seems to."""
     zygote.close()
+    preloaded.close()
     if _folders and _folders <= PLAIN and _patched():
         _complaints.append("gevent.monkey has patched this process: something here imports Locust")
     if os.environ.get("SPRINGBACK_NO_SKIPS") == "1":

@@ -19,7 +19,11 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlsplit
+
+if TYPE_CHECKING:
+    from tests.run.preloaded import ForkedModule
 
 HANG_UP, HALF = 0, 1
 BESIDE_PARKED = "GET / by the run"
@@ -31,7 +35,7 @@ REASONS = {200: "OK", 404: "Not Found", 500: "Internal Server Error", 503: "Serv
 class Service:
     """The service as a test sees it."""
 
-    process: subprocess.Popen[str]
+    process: ForkedModule
     url: str
 
     @property
@@ -79,14 +83,15 @@ class Service:
 @contextmanager
 def running(*, latency_ms: float = 0, status: int = 200) -> Iterator[Service]:
     """The service, ready, and gone afterwards."""
+    from tests.run.preloaded import ForkedModule  # not for the service itself
+
     command = [sys.executable, "-m", "tests.service", str(latency_ms), str(status)]
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    try:
-        yield Service(process, process.stdout.readline().strip())
-    finally:
-        process.kill()
-        process.communicate()
+    with ForkedModule(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            yield Service(process, process.stdout.readline().strip())
+        finally:
+            process.kill()
 
 
 class Answering:

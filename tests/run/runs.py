@@ -107,7 +107,8 @@ class Finished:
     def ended_well(self, code: int) -> None:
         """What holds for every run, however it ended: the code, no traceback, and nobody left behind."""
         told = f"exit code {self.code}\n--- stderr\n{self.err[-4000:]}\n--- stdout\n{self.out[-4000:]}"
-        assert "Traceback" not in self.err + self.out, told
+        said = self.err + self.out
+        assert "Traceback" not in said, f"{said[said.index('Traceback') :][:4000]}\n{told}"
         assert self.code == code, told
         assert not self.left_over, f"left behind: {self.left_over}\n{told}"
 

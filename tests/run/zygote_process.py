@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import gc
 import importlib
@@ -12,7 +11,6 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -20,8 +18,12 @@ from types import SimpleNamespace
 from typing import Any, Never, TextIO
 from unittest import mock
 
+from tests.run.ending import end
+from tests.run.preloaded import ForkedModule
+from tests.run.zygote import END, preloaded
+
 _control = socket.socket(fileno=os.dup(0))
-_fork, _wait, _close, _exit = os.fork, os.waitpid, os.close, os._exit
+_fork, _wait, _close = os.fork, os.waitpid, os.close
 """All from before Locust patches them: this process waits for nothing but requests, and its event loop never runs."""
 MOST_BYTES = 1 << 18
 """Of a request: the words and the whole environment of a command."""
@@ -67,7 +69,7 @@ def next_run() -> dict[str, Any] | None:
     while True:
         message, descriptors, _, _ = socket.recv_fds(_control, MOST_BYTES, 4)
         _wait_for_those_that_have_ended()
-        if not message:
+        if message in (b"", END):
             return None
         if not _fork():
             _control.close()
@@ -105,8 +107,9 @@ def be(wanted: dict[str, Any]) -> None:
     """Runs the command as a new process would: with its words, environment, directory and streams."""
     import gevent
 
-    from harness.commands import launched_locust, runs_apart
+    from harness.commands import launched_locust, reference_target, runs_apart
     from harness.run import report_process
+    from harness.sidecar import parent as sidecar
 
     gevent.reinit()
     os.environ.clear()
@@ -114,11 +117,17 @@ def be(wanted: dict[str, Any]) -> None:
     os.chdir(wanted["directory"])
     _open_streams()
     sys.argv = wanted["words"]
-    processes = SimpleNamespace(**{**vars(subprocess), "Popen": ForkedCommand})
+    started_by = {
+        launched_locust: ForkedCommand,
+        runs_apart: ForkedCommand,
+        sidecar: ForkedModule,
+        reference_target: ForkedModule,
+    }
     code: Any = 1
     with contextlib.ExitStack() as stack:
         stack.enter_context(mock.patch.object(report_process, "run_report", report_in_a_fork))
-        for module in (launched_locust, runs_apart):
+        for module, fork in started_by.items():
+            processes = SimpleNamespace(**{**vars(subprocess), "Popen": fork})
             stack.enter_context(mock.patch.object(module, "subprocess", processes))
         try:
             code = _commands()[Path(sys.argv[0]).name]()
@@ -127,20 +136,6 @@ def be(wanted: dict[str, Any]) -> None:
         except Exception:
             traceback.print_exc()
     end(code)
-
-
-def end(code: Any) -> Never:
-    """As the interpreter ends, but that nothing is taken apart of what the run shares with this process: it would be
-    copied for that, which takes longer than all else.
-    """
-    threading._shutdown()  # type: ignore[attr-defined]
-    atexit._run_exitfuncs()
-    if isinstance(code, str):
-        print(code, file=sys.stderr)
-        code = 1
-    for stream in (sys.stdout, sys.stderr):
-        stream.flush()
-    _exit(code or 0)
 
 
 def report_in_a_fork(directory: Path, formats: str, console: str) -> int:
@@ -247,7 +242,7 @@ def _become_command(words: Sequence[str], environment: Mapping[str, str], kept: 
     os.setpgid(0, 0)
     for descriptor in kept:
         os.set_blocking(descriptor, True)  # gevent has made it otherwise
-    _close_sockets(kept)
+    _close_sockets([*kept, preloaded.connection().fileno()])
     os.environ.clear()
     os.environ.update(environment)
     _of_the_run.extend([sys.stdout, sys.stderr])
@@ -296,6 +291,7 @@ def _commands() -> dict[str, Callable[[], Any]]:
 
 
 if __name__ == "__main__":
+    preloaded.connected(int(sys.argv[1]))
     import_what_runs_import()
     gc.freeze()  # no fork has to look through it again
     if (wanted := next_run()) is not None:

@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +24,7 @@ from target.faults.summed import summed
 from target.loopback_http import Reply, ask
 from target.stack.state import Process, StackState, from_json
 from tests.forks import Channel, forked
+from tests.run.preloaded import ForkedModule
 
 PATIENCE_S = 60.0
 """For what comes in a second or two where nothing else wants the machine: how soon it comes is not what is tested."""
@@ -41,7 +42,7 @@ class Account:
 class Stack:
     """A running `python -m target up`."""
 
-    up: subprocess.Popen[str]
+    up: subprocess.Popen[str] | ForkedModule
     state: StackState
     state_file: Path
 
@@ -93,9 +94,14 @@ class Stack:
 
 
 @contextmanager
-def started(state_file: Path, *options: str, **settings: str) -> Iterator[Stack]:
-    """Brings a stack up, with `TARGET_*` settings; its own errors end up in the assertion. See :func:`launched`."""
-    with launched([*options, "--state", str(state_file)], env={**os.environ, **settings}) as up:
+def started(state_file: Path, *options: str, from_nothing: bool = False, **settings: str) -> Iterator[Stack]:
+    """Brings a stack up, with `TARGET_*` settings; its own errors end up in the assertion.
+
+    It and its Python processes are forks of a process that has imported what they need, see tests/run/preloaded.py.
+    `from_nothing`: each is an interpreter of its own, as a user's are; see :func:`launched`.
+    """
+    words, env = [*options, "--state", str(state_file)], {**os.environ, **settings}
+    with launched(words, env=env) if from_nothing else _forked(words, env) as up:
         assert up.stdout is not None
         line = up.stdout.readline()
         if not line:
@@ -123,7 +129,17 @@ def launched(options: Sequence[str], python: str = sys.executable, **popen: Any)
 
 
 @contextmanager
-def ended_afterwards(parent: subprocess.Popen[str]) -> Iterator[None]:
+def _forked(options: Sequence[str], env: Mapping[str, str]) -> Iterator[ForkedModule]:
+    command = [sys.executable, "-m", "target", "up", *options]
+    with (
+        ForkedModule(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env) as up,
+        ended_afterwards(up),
+    ):
+        yield up
+
+
+@contextmanager
+def ended_afterwards(parent: subprocess.Popen[str] | ForkedModule) -> Iterator[None]:
     """Afterwards the process has ended, and so have those that were its descendants before or are so then.
 
     It is asked first, so that it takes its files along; frozen ones are woken for that.
@@ -148,7 +164,7 @@ def ended_afterwards(parent: subprocess.Popen[str]) -> Iterator[None]:
             parent.wait()
 
 
-def _descendants(parent: subprocess.Popen[str]) -> set[psutil.Process]:
+def _descendants(parent: subprocess.Popen[str] | ForkedModule) -> set[psutil.Process]:
     try:
         return set(psutil.Process(parent.pid).children(recursive=True))
     except psutil.NoSuchProcess:

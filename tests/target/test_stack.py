@@ -153,7 +153,9 @@ def test_a_file_that_is_no_state_file_is_left_alone(tmp_path: Path) -> None:
 def test_down_stops_one_of_two_stacks_side_by_side(stack: Stack, tmp_path: Path) -> None:
     """The second one in a given directory, which stays; the first one goes on."""
     data = tmp_path / "data"
-    with started(tmp_path / "state.json", "--data", str(data), "--users", "20", "--processes", "1") as second:
+    with started(
+        tmp_path / "state.json", "--data", str(data), "--users", "20", "--processes", "1", from_nothing=True
+    ) as second:
         family = second.family()
         assert second.login(19).status == 200
         assert stack.login(password=second.state.users.password).status == 401
@@ -168,7 +170,7 @@ def test_down_stops_one_of_two_stacks_side_by_side(stack: Stack, tmp_path: Path)
 @beside
 def test_sigint_stops_everything(tmp_path: Path) -> None:
     """Exit code 0, every process gone, temporary data and state file removed."""
-    with started(tmp_path / "state.json", "--users", "10", "--processes", "1") as running:
+    with started(tmp_path / "state.json", "--users", "10", "--processes", "1", from_nothing=True) as running:
         family = running.family()
         assert len(family) > 10
         running.up.send_signal(signal.SIGINT)
@@ -195,7 +197,7 @@ def test_a_stop_during_the_start_leaves_nothing(tmp_path: Path) -> None:
 @beside
 def test_kill_9_of_up_leaves_nothing_even_with_frozen_servers(tmp_path: Path) -> None:
     """PostgreSQL's primary and one API process are frozen, then `up` is killed: all end, all files go."""
-    with started(tmp_path / "state.json", "--users", "10", "--processes", "1") as running:
+    with started(tmp_path / "state.json", "--users", "10", "--processes", "1", from_nothing=True) as running:
         family = running.family()
         os.kill(running.process("postgres-primary").pid, signal.SIGSTOP)
         os.kill(running.process("api").pid, signal.SIGSTOP)
@@ -210,7 +212,7 @@ def test_kill_9_of_up_leaves_nothing_even_with_frozen_servers(tmp_path: Path) ->
 def test_kill_9_of_up_and_guard_together_leaves_no_server(tmp_path: Path) -> None:
     """The second line of defence: the servers die with `up` by themselves."""
     options = ("--users", "10", "--processes", "1", "--data", str(tmp_path / "data"))
-    with started(tmp_path / "state.json", *options) as running:
+    with started(tmp_path / "state.json", *options, from_nothing=True) as running:
         family = running.family()
         guard = next(process for process in family if "target.stack.guard" in process.cmdline())
         guard.suspend()
