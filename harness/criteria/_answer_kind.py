@@ -13,7 +13,7 @@ from harness.analysis import phases
 from harness.analysis.intervals import clopper_pearson
 from harness.analysis.names import names_with_class
 from harness.analysis.once import once
-from harness.criteria._answer_pieces import FEWEST_BEFORE, WITHOUT_BODY, Compared, with_failures, within
+from harness.criteria._answer_pieces import FEWEST_BEFORE, WITHOUT_BODY, Compared, within
 from harness.recording import Recording, Slice
 from harness.recording_values import ITERATION, OK
 
@@ -31,8 +31,8 @@ class OtherKind:
     """A status or a media type."""
     count: int
     answers: int
-    recording: Recording
-    """In which all of such a kind have failed, of this name and of others."""
+    doubted: Mapping[int, int]
+    """Of slices, by their identity, how many are of such a kind, of this name and of others."""
 
     def in_words(self, compared: Compared) -> str:
         assert compared.before is not None
@@ -104,7 +104,7 @@ def _others(
     if not found:
         return None
     most = max(found, key=lambda each: (each[0], each[1], str(each[2])))
-    return OtherKind(most[1], most[2], most[0], most[3], with_failures(recording, failed))
+    return OtherKind(most[1], most[2], most[0], most[3], failed)
 
 
 def _is_told(status: int) -> bool:

@@ -49,8 +49,8 @@ class Shorter:
     since_bytes: float
     before_bytes: float
     """Mean of all in the baseline."""
-    recording: Recording
-    """In which all that are far shorter have failed, of this name and of others."""
+    doubted: Mapping[int, int]
+    """Of slices, by their identity, how many are far shorter, of this name and of others."""
 
     def in_words(self, compared: Compared) -> str:
         assert compared.before is not None
@@ -97,13 +97,14 @@ def _unless_shorter(
     """
     if found.outcome is Outcome.FAIL or (found.outcome is Outcome.INCONCLUSIVE and found.figure is None):
         return found
-    doubted = recording
+    failed: dict[int, int] = {}
     for doubts in (shorter_answers, other_statuses, other_media_types):
-        doubt = doubts(doubted, compared)
+        doubt = doubts(recording, compared)  # each of all of them: what one doubts hides nothing from the next
         if doubt is None:
             continue
-        doubted = doubt.recording
-        if not _holds(found, judge(doubted)):
+        # Of a slice the larger number has the others in it: those of another kind are all that nobody has checked.
+        failed |= {piece: max(count, failed.get(piece, 0)) for piece, count in doubt.doubted.items()}
+        if not _holds(found, judge(with_failures(recording, failed))):
             break
     else:
         return found
@@ -163,7 +164,7 @@ def shorter_answers(recording: Recording, compared: Compared) -> Shorter | None:
     if most is None:
         return None
     count, name, of, size, usual_bytes = most
-    return Shorter(name, count, of, size, usual_bytes, with_failures(recording, failed))
+    return Shorter(name, count, of, size, usual_bytes, failed)
 
 
 @once

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import itertools
 import math
+import random
 import re
 import socket
 import threading
 import time
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import pytest
 
@@ -217,6 +219,36 @@ def test_a_proxy_that_limits_how_often_one_may_ask_is_not_away() -> None:
 
     last = after("/readyz", takes)
     assert last.ok, last
+
+
+@pytest.mark.parametrize(
+    ("failing_ratio", "at_most"),
+    [(0.05, 0.7), (0.1, 0.23), (0.2, 0.04)],  # 0.64, 0.19 and 0.014 where answers take 0.25 s; else less
+)
+@pytest.mark.parametrize("back_within_s", [10, 30])
+@pytest.mark.parametrize("answer_s", [0.001, 0.25])
+def test_who_fails_some_requests_seldom_passes_by_chance(
+    failing_ratio: float, at_most: float, back_within_s: float, answer_s: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However long it is asked: series are slower by and by, and none has fewer requests for that."""
+    draws, now_s, found = random.Random(1), 0.0, list[HealthMark]()
+
+    def go_on(for_s: float) -> None:
+        nonlocal now_s
+        now_s += for_s
+
+    def ask() -> tuple[bool, str]:
+        go_on(answer_s)
+        return draws.random() >= failing_ratio, ""
+
+    monkeypatch.setattr(health_check, "time", SimpleNamespace(monotonic=lambda: now_s, sleep=go_on))
+    target = TargetHealth("http://127.0.0.1:1", "", 5, found.append)
+    target._see_how_steady(lambda: (True, ""))
+    for _ in range(300):
+        began_s = now_s
+        target._ask_in_a_row("GET /", ask, began_s + back_within_s)
+        assert now_s - began_s < back_within_s + 26, "the last one ends"
+    assert sum(mark.ok for mark in found) / len(found) <= at_most
 
 
 @pytest.mark.parametrize("path", ["", "/readyz"])

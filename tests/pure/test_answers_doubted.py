@@ -12,6 +12,7 @@ import pytest
 from harness.analysis.answer_sizes import size_index
 from harness.criteria import _answer_kind, _answer_pieces, _answer_size
 from harness.criteria._answer_kind import other_media_types, other_statuses
+from harness.criteria.requests.error_ratio import ErrorRatio
 from harness.findings import Finding, Outcome
 from harness.recording import Recording, Slice
 from harness.recording_header import Phase
@@ -167,9 +168,20 @@ def test_a_media_type_that_none_had_before_is_doubted(
     if found is not None:
         assert (found.count, found.answers) == (50, 100)
         assert (f"have media type {PAGE}" if told else "have no media type") in found.in_words(compared)
-        assert {piece.outcome for piece in found.recording.slices if piece.media_type == told} == {
-            _answer_pieces.DOUBTED
+        assert found.doubted == {
+            id(piece): piece.count for piece in pieces if piece.t == 30 and piece.media_type == told
         }
+
+
+@pytest.mark.parametrize("status", [200, 202])
+@pytest.mark.parametrize("short", [0, 300, 999, 1000])
+def test_short_pages_among_those_of_another_kind_hide_none_of_them(short: int, status: int) -> None:
+    """All of the spike is a page for the JSON of before, and with 202 put off besides; some of it is short as well."""
+    sizes = {size_index(size): count for size, count in ((500, short), (2000, 1000 - short)) if count}
+    before = Slice(3, "w", USUAL, OK, 1000, 0, {100: 1000}, status=200, sizes={size_index(2000): 1000}, media_type=JSON)
+    since = Slice(30, "w", USUAL, OK, 1000, 0, {100: 1000}, status=status, sizes=sizes, media_type=PAGE)
+    found = ErrorRatio(limit=0.5).judge(dataclasses.replace(recordings.healthy(), slices=(before, since)))
+    assert found.outcome is Outcome.INCONCLUSIVE, found
 
 
 @pytest.mark.parametrize("other", [((59, 2000), (9, 900)), ((60, 2000), (9, 2000)), ((60, 2000), (50, 900))])
