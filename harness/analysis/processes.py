@@ -42,7 +42,7 @@ class ProcessSeries:
     """NaN where it was not sampled; so of those below."""
     create_time_s: FloatArray
     executions: FloatArray
-    """Programs that the process has executed since it was first read."""
+    """How often the process has executed a program anew since it was first read."""
     oom_kills: FloatArray
     """In its cgroup, counted since that began."""
     failed_s: FloatArray

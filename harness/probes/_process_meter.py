@@ -13,7 +13,7 @@ from harness.clients.process_search import descendants, is_alive
 from harness.probes import Reading
 
 YOUNG_S = 1.0
-"""A child runs its parent's program until it executes its own."""
+"""A child runs its parent's program until it executes its own: for so long after it was met, that is no news."""
 _START_OF_STACK = 28
 """Number of the field of ``/proc/PID/stat`` with the address at which the stack begins: another for each program that
 a process executes, as the system draws it (proc_pid_stat(5)).
@@ -21,12 +21,12 @@ a process executes, as the system draws it (proc_pid_stat(5)).
 
 
 class ProcessMeter:
-    """One process: not whoever has its pid later.
+    """One process: not whoever has its pid later. ``serves`` says that it is known to run the service already.
 
     Raises psutil.NoSuchProcess when there is no such process to begin with.
     """
 
-    def __init__(self, pid: int) -> None:
+    def __init__(self, pid: int, *, serves: bool = False) -> None:
         self._process = psutil.Process(pid)
         self._created_s = self._process.create_time()
         self._group: ControlGroup | None = None
@@ -34,8 +34,12 @@ class ProcessMeter:
         self._cpu_s = 0.0
         self._read_s: float | None = None
         self._uss_read_s: float | None = None
+        self._serves = serves
+        self._met_s = time.monotonic()
         self._stack = 0
-        self._executions = 0
+        self._programs: set[bytes] = set()
+        """All that it has been seen to execute, as :func:`_program` has them."""
+        self._executions: int | None = None
 
     @property
     def pid(self) -> int:
@@ -89,13 +93,19 @@ class ProcessMeter:
         return {"cpu_ratio": (self._cpu_s - cpu_before_s) / (now_s - before_s)}
 
     def _began_anew(self) -> dict[str, float]:
-        """How often it has executed a program since it was first read: a restart that changes no pid."""
+        """How often it has executed a program anew since it was first read: a restart that changes no pid. A script
+        that prepares something and then executes the service comes to another program, and that is its start.
+        """
         stack = _start_of_stack(self.pid)
-        if not stack or time.time() - self._created_s < YOUNG_S:
-            return {}
-        self._executions += self._stack not in (0, stack)
-        self._stack = stack
-        return {"executions": self._executions}
+        is_young = not self._serves and time.monotonic() - self._met_s < YOUNG_S
+        if stack not in (0, self._stack) and not is_young and (program := _program(self.pid)):
+            is_first = self._executions is None
+            is_anew = not is_first and (self._serves or program in self._programs)
+            self._executions = (self._executions or 0) + is_anew
+            self._stack = stack
+            self._programs.add(program)
+        # The last count is told again where nobody knows better: what comes after a gap would be no step.
+        return {} if self._executions is None else {"executions": self._executions}
 
     def _memory_bounds(self) -> dict[str, float]:
         """What it may have is read once."""
@@ -128,6 +138,17 @@ def _start_of_stack(pid: int) -> int:
         return int(Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[_START_OF_STACK - 3])
     except (OSError, ValueError, IndexError):
         return 0
+
+
+def _program(pid: int) -> bytes:
+    """Which program it executes, and with what; empty where that is not told. Without its name for itself: who executes
+    itself anew gives a path where a shell had found it by name.
+    """
+    try:
+        arguments = Path(f"/proc/{pid}/cmdline").read_bytes().partition(b"\0")[2]
+        return bytes(Path(f"/proc/{pid}/exe").readlink()) + b"\0" + arguments
+    except OSError:
+        return b""
 
 
 def _where_permitted(name: str, read: Callable[[], float]) -> dict[str, float]:

@@ -42,8 +42,9 @@ class Process(Probe):
     Values: ``rss_bytes``; ``uss_bytes`` about every ``uss_interval_s`` (0: never), because it makes the
     system walk the whole memory map; ``cpu_ratio``, 1.0 = one core, the mean since the sample before and
     absent in the first; ``threads``; ``open_fds``; ``pid`` and ``create_time_s`` (Unix time), by which a restart is
-    seen, and ``executions``, how often it has executed a program since it was first read (Linux), by which one is that
-    keeps its pid; ``memory_limit_bytes``, the least of the machine's memory and of what its cgroups may have;
+    seen, and ``executions``, how often it has executed a program anew since it was first read (Linux), by which one is
+    that keeps its pid: any program, where it was found by its port or given by its pid, and otherwise one that it had
+    executed before; ``memory_limit_bytes``, the least of the machine's memory and of what its cgroups may have;
     ``oom_kills``, processes of its cgroup that were killed for want of memory. What the system does not permit, or
     does not have, is left out.
     """
@@ -95,7 +96,7 @@ class Process(Probe):
         for pid in self.pids:
             if pid in known:
                 self._session.roots[known[pid]] = before[known[pid]]
-            elif meter := self._meter(f"pid-{pid}", pid):
+            elif meter := self._meter(f"pid-{pid}", pid, serves=True):
                 self._session.roots[f"{meter.name}-{pid}"] = meter
 
     def _find_ports(self, before: dict[str, ProcessMeter]) -> None:
@@ -118,7 +119,7 @@ class Process(Probe):
                 self._session.failures.append(Reading.failed(f"port-{port}", reason))
             for pid in found.get(port, []):
                 source = f"port-{port}" if len(found[port]) == 1 else f"port-{port}/{pid}"
-                self._keep_or_add(source, pid, running)
+                self._keep_or_add(source, pid, running, serves=True)
 
     def _find_in_file(self, before: dict[str, ProcessMeter]) -> None:
         if not self.status_file:
@@ -141,16 +142,16 @@ class Process(Probe):
                 if pid not in taken and (child := self._meter(None, pid)) and child.is_running():
                     session.children[f"{root}/{pid}"] = child
 
-    def _keep_or_add(self, source: str, pid: int, before: dict[str, ProcessMeter]) -> None:
+    def _keep_or_add(self, source: str, pid: int, before: dict[str, ProcessMeter], *, serves: bool = False) -> None:
         known = before.get(source)
-        meter = known if known and known.pid == pid else self._meter(source, pid)
+        meter = known if known and known.pid == pid else self._meter(source, pid, serves=serves)
         if meter:
             self._session.roots[source] = meter
 
-    def _meter(self, source: str | None, pid: int) -> ProcessMeter | None:
+    def _meter(self, source: str | None, pid: int, *, serves: bool = False) -> ProcessMeter | None:
         """A meter for ``pid``; else None, and a failed reading when there is a ``source``."""
         try:
-            return ProcessMeter(pid)
+            return ProcessMeter(pid, serves=serves)
         except psutil.Error:
             if source:
                 self._session.failures.append(Reading.failed(source, f"there is no process {pid}"))

@@ -6,6 +6,7 @@ import dataclasses
 import json
 import os
 import signal
+import subprocess
 import time
 from pathlib import Path
 
@@ -165,27 +166,63 @@ EXECUTES = """
 import os, sys
 print("begun", flush=True)
 sys.stdin.readline()
-os.execv(sys.executable, [sys.executable, "-c", "import sys; print('anew', flush=True); sys.stdin.readline()"])
+os.execv(sys.executable, [sys.executable, *(sys.argv[1:] or ["-c", sys.orig_argv[2]])])
 """
+"""Becomes what its arguments say, or itself again: with the name of its program as a path."""
 
 
-def test_a_process_that_executes_a_program_anew_keeps_its_pid_and_tells(monkeypatch: pytest.MonkeyPatch) -> None:
+def _samples_of_execution(probe: probes.Probe, process: subprocess.Popen[str]) -> list[dict[str, float]]:
+    """Two of the process before it executes its program, and two after."""
+    said(process)
+
+    def sampled() -> list[dict[str, float]]:
+        readings = [reading for _ in range(2) for reading in probe.sample()]
+        return [dict(reading.values) for reading in readings if reading.values.get("pid") == process.pid]
+
+    before = sampled()
+    tell(process, "")
+    said(process)
+    return [*before, *sampled()]
+
+
+@pytest.mark.parametrize("arguments", [(), ("-c", "import sys; print('anew', flush=True); sys.stdin.readline()")])
+def test_a_process_that_executes_a_program_anew_keeps_its_pid_and_tells(arguments: tuple[str, ...]) -> None:
+    with python(EXECUTES, *arguments) as process:
+        values = _samples_of_execution(process_probe(pids=(process.pid,), children=False, uss_interval_s=0), process)
+    assert [each["executions"] for each in values] == [0, 0, 1, 1]
+    assert {each["create_time_s"] for each in values} == {values[0]["create_time_s"]}
+
+
+@pytest.mark.parametrize(("becomes", "executions"), [("another", 0), ("itself", 1)])
+def test_a_child_that_becomes_another_program_only_starts(
+    becomes: str, executions: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a script does that prepares something and then executes the service."""
     monkeypatch.setattr(_process_meter, "YOUNG_S", 0.0)
+    other = ("-c", "import sys; print('anew', flush=True); sys.stdin.readline()")
+    with python(EXECUTES, *(other if becomes == "another" else ())) as process:
+        probe = process_probe(pids=(os.getpid(),), uss_interval_s=0)
+        monkeypatch.setattr(os, "getpid", lambda: 0)  # the sampler leaves itself out, and its children are these here
+        values = _samples_of_execution(probe, process)
+    assert [each["executions"] for each in values] == [0, 0, executions, executions]
+
+
+def test_where_nobody_knows_about_executions_the_last_count_stands(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A step from it on, to what is counted later, would hide in a gap."""
     with python(EXECUTES) as process:
         said(process)
-        probe = process_probe(pids=(process.pid,), children=False, uss_interval_s=0)
-        before = [reading.values for _ in range(2) for reading in probe.sample()]
-        assert process.stdin is not None
-        process.stdin.write("\n")
-        process.stdin.flush()
+        meter = ProcessMeter(process.pid)
+        assert "executions" not in meter.read("it", 0).values  # it may not have its own program yet
+        monkeypatch.setattr(_process_meter, "YOUNG_S", 0.0)
+        counts = [meter.read("it", 0).values["executions"]]
+        tell(process, "")
         said(process)
-        after = [reading.values for _ in range(2) for reading in probe.sample()]
-        monkeypatch.setattr(_process_meter, "YOUNG_S", 60.0)
-        assert all("executions" not in reading.values for reading in probe.sample())  # it may not have its own yet
-    assert [values["executions"] for values in (*before, *after)] == [0, 0, 1, 1]
-    assert {(values["pid"], values["create_time_s"]) for values in (*before, *after)} == {
-        (process.pid, before[0]["create_time_s"])
-    }
+        for stack, program in ((0, b"one"), (7, b""), (7, b"one")):
+            monkeypatch.setattr(_process_meter, "_start_of_stack", lambda _, stack=stack: stack)
+            monkeypatch.setattr(_process_meter, "_program", lambda _, program=program: program)
+            meter._programs.add(b"one")
+            counts.append(meter.read("it", 0).values["executions"])
+    assert counts == [0, 0, 0, 1]
 
 
 def test_a_pid_that_is_another_process_now_is_not_taken_for_the_first() -> None:
