@@ -74,6 +74,8 @@ def criteria(options):
     since = "undone" if options.failure in AWAY else "injected"
     yield from (CriterionSpec(name, killed) for name in ("lost_writes", "doubled_writes", "single_primary"))
     yield CriterionSpec("replication_lag", remedy)
+    if not options.patroni and not options.postgres_nodes:  # only readers can tell how far replicas are behind
+        yield CriterionSpec("stale_reads", {"via": "ledger*", "age_limit_s": 15.0 + ttl_s})
     for kind in ("write", "read"):
         outage = {"kind": kind, "via": "ledger*", "limit_s": 15.0, "on_top_s": ttl_s, "name": f"{kind}_outage"}
         yield CriterionSpec("outage", killed | outage)

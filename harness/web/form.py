@@ -29,6 +29,7 @@ OF_PICKER = ("user_classes", "shape_class")
 STOPPED = "stopped in the web UI"
 KILLED = "load killed in the web UI"
 START_PATIENCE_S = 30.0
+FORMS = "application/x-www-form-urlencoded", "multipart/form-data"
 
 
 def install(web_ui: WebUI, master: Master) -> None:
@@ -110,6 +111,9 @@ def _prepare(web_ui: WebUI, master: Master, shown: set[str], fields: Mapping[str
     """
     environment = web_ui.environment
     runner: Any = environment.runner
+    if request.content_length and request.mimetype not in FORMS:
+        yield f"the fields have to come as a form ({' or '.join(FORMS)}): of anything else nothing is read"
+        return
     if master.ending:
         yield "the last run is ending and being judged: start again in a moment"
         return
