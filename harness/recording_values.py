@@ -66,6 +66,8 @@ ITERATION = "(iteration)"
 
 OTHER_NAMES = "(other names)"
 """Name under which requests are counted when there are too many names to keep apart."""
+OTHER_MEDIA_TYPES = "(other types)"
+"""Media type under which answers are counted when those of their name have too many to keep apart."""
 
 Scalar: TypeAlias = float | int | str | bool | None
 Sparse: TypeAlias = Mapping[Bucket, Count]

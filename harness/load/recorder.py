@@ -23,13 +23,15 @@ from harness.load.outcomes import ExpectedStatuses, outcome_of
 from harness.load.pacing import Start
 from harness.load.traces import Trace, Traces
 from harness.recording import Slice
-from harness.recording_values import ITERATION, OK, OTHER_NAMES
+from harness.recording_values import ITERATION, OK, OTHER_MEDIA_TYPES, OTHER_NAMES
 
 MAX_SERIES = 500
-"""Different methods, names, outcomes, statuses and media types that are kept apart; a run that names each URL apart
-would fill the memory. Those that are ok and the others have so many each, so that names without end cannot hide one
-that fails."""
-
+"""Different methods, names, outcomes and statuses that are kept apart; a run that names each URL apart would fill the
+memory. Those that are ok and the others have so many each, so that names without end cannot hide one that fails."""
+MAX_MEDIA_TYPES = 10
+"""Of each of these: the target may name one without end. They are no part of the former limit, so that an error page in
+HTML for each name does not take the place of names.
+"""
 
 ROUNDING_S = 0.002
 """Clients that are not ours tell how long a request took, some of them in whole milliseconds."""
@@ -37,6 +39,8 @@ ROUNDING_S = 0.002
 WARM_UP, WIND_DOWN, LOAD = "warm-up", "wind-down", "load"
 Key = tuple[str, str, str, int, str, str, str]
 """Method, name, outcome, status, whether it is load, class of its user, and media type of an answer nobody checked."""
+Series = tuple[str, str, str, int, str, str]
+"""A key without its media type."""
 
 
 class Recorder:
@@ -65,8 +69,8 @@ class Recorder:
         self._class_of: WeakKeyDictionary[Any, str] = WeakKeyDictionary()
         """Greenlet → class of the user that it is of."""
         self._cells: dict[int, dict[Key, Cell]] = {}
-        self._series: dict[bool, set[Key]] = {True: set(), False: set()}
-        """Those that are ok, and those that are not."""
+        self._series: dict[bool, dict[Series, set[str]]] = {True: {}, False: {}}
+        """Those that are ok, and those that are not, with the media types that are kept apart."""
         self._origin_s: float | None = None
 
     def on_request(
@@ -299,12 +303,16 @@ class Recorder:
             of_second = self._cells[second] = {}
         cell = of_second.get(key)
         if cell is None:
-            series = self._series[key[2] == OK]
-            if key not in series:
-                if len(series) >= MAX_SERIES:
-                    key = (key[0], OTHER_NAMES, *key[2:])
-                series.add(key)
-            cell = of_second.setdefault(key, Cell())
+            *_, media_type = key
+            known, series = self._series[key[2] == OK], key[:6]
+            if series not in known and len(known) >= MAX_SERIES:
+                series = (key[0], OTHER_NAMES, *key[2:6])
+            media_types = known.setdefault(series, set())
+            if media_type not in media_types and len(media_types) >= MAX_MEDIA_TYPES:
+                media_type = OTHER_MEDIA_TYPES
+            else:
+                media_types.add(media_type)
+            cell = of_second.setdefault((*series, media_type), Cell())
         return cell
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import nullcontext
 from typing import Any
@@ -24,11 +25,11 @@ from harness.load.http import LeanHttpUser
 from harness.load.node import Node, set_node
 from harness.load.outcomes import outcome_of
 from harness.load.pacing import Start
-from harness.load.recorder import MAX_SERIES, Recorder
+from harness.load.recorder import MAX_MEDIA_TYPES, MAX_SERIES, Recorder
 from harness.load.stock_clients import count_all_requests
 from harness.load.users.measured import WrongAnswerError
 from harness.recording import Slice
-from harness.recording_values import OK, OTHER_NAMES, UNFINISHED
+from harness.recording_values import OK, OTHER_MEDIA_TYPES, OTHER_NAMES, UNFINISHED
 from tests.http.scripted import READ, scripted
 
 ORIGIN_S = 1000.25
@@ -185,6 +186,36 @@ def test_names_without_end_are_counted_together_and_none_is_lost() -> None:
     names = {piece.name for piece in slices}
     assert len(names) <= MAX_SERIES + 1
     assert f"GET {OTHER_NAMES}" in names
+
+
+def typed(media_type: str) -> Answered:
+    response = Answered(200)
+    response.media_type = media_type  # type: ignore[attr-defined]
+    return response
+
+
+@pytest.mark.parametrize("names", [1, MAX_SERIES + 9])
+def test_media_types_without_end_are_counted_together_and_none_is_lost(names: int) -> None:
+    """The target names them, and each would be kept for ever; those of a name that is not kept apart, too."""
+    recorder = begun()
+    for number in range(4 * MAX_SERIES):
+        response = typed(f"text/{number}")
+        ended(recorder, ORIGIN_S, 0.001, f"/{number % names}", response=response, unchecked_bytes=9)
+    slices = recorder.drain("n")
+    assert total(slices) == 4 * MAX_SERIES
+    types = {(piece.name, piece.media_type) for piece in slices}
+    assert len(types) == len(slices) and max(Counter(name for name, _ in types).values()) == MAX_MEDIA_TYPES + 1
+    many = slices[0].name if names == 1 else f"GET {OTHER_NAMES}"
+    assert (many, OTHER_MEDIA_TYPES) in types
+
+
+def test_a_page_of_another_type_for_each_name_takes_the_place_of_no_name() -> None:
+    recorder = begun()
+    for media_type in ("application/json", "text/html"):
+        for number in range(MAX_SERIES):
+            ended(recorder, ORIGIN_S, 0.001, f"/{number}", response=typed(media_type), unchecked_bytes=9)
+    slices = recorder.drain("n")
+    assert len(slices) == 2 * MAX_SERIES and not any(piece.name.endswith(OTHER_NAMES) for piece in slices)
 
 
 def test_a_start_without_an_answer_has_a_place_and_no_latency() -> None:
