@@ -137,8 +137,11 @@ def retry_after_s(response: Any) -> float | None:
     """``Retry-After`` of an answer of any client, in seconds from now (RFC 9110, section 10.2.3: seconds, or a date);
     None without a valid one.
     """
-    headers = getattr(response, "headers", None) or {}
-    text, sent = (str(headers.get(name) or "").strip() for name in ("Retry-After", "Date"))
+    try:
+        headers = getattr(response, "headers", None) or {}
+        text, sent = (str(headers.get(name) or "").strip() for name in ("Retry-After", "Date"))
+    except Exception:  # none of HTTP: whatever it is that a user has called an answer
+        return None
     if re.fullmatch(r"[0-9]{1,9}", text):
         return float(text)
     if not sent:

@@ -96,19 +96,26 @@ class Recorder:
         for others the instants follow from the response time, and what a user has called a success is checked."""
         if done_s is None:
             done_s = time.monotonic()
-        status = getattr(response, "status_code", 0)
-        if type(status) is not int:
-            status = 0
-        if sent_s is not None:
-            # Our own clients have looked at the status; they, and they alone, give the instant.
-            outcome = OK if exception is None else outcome_of(exception, response)
-        else:
+        foreign = sent_s is None
+        if sent_s is None:
             sent_s = done_s - (response_time or 0.0) / 1000
-            outcome = self.expected.outcome(exception, response, status) if status else outcome_of(exception, response)
-            unchecked_bytes = None if getattr(response, "_manual_result", None) is True else response_length or 0
-        if outcome is OK and (history := getattr(response, "history", None)):
-            status = redirected(history) or status
-        media_type = media_type_of(response) if status and outcome is OK and unchecked_bytes is not None else ""
+        try:
+            status = getattr(response, "status_code", 0)
+            if type(status) is not int:
+                status = 0
+            # Our own clients have looked at the status; they, and they alone, give the instant.
+            if foreign:
+                outcome = (
+                    self.expected.outcome(exception, response, status) if status else outcome_of(exception, response)
+                )
+                unchecked_bytes = None if getattr(response, "_manual_result", None) is True else response_length or 0
+            else:
+                outcome = OK if exception is None else outcome_of(exception, response)
+            if outcome is OK and (history := getattr(response, "history", None)):
+                status = redirected(history) or status
+            media_type = media_type_of(response) if status and outcome is OK and unchecked_bytes is not None else ""
+        except Exception as error:  # of what a user has called an answer: that it is good nobody knows
+            outcome, status, media_type = outcome_of(error, None), 0, ""
         length = response_length
         self.ended(
             request_type, name, outcome, status, media_type, length, sent_s, done_s, unchecked_bytes, intended_s, trace

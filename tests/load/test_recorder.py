@@ -23,13 +23,13 @@ from harness.analysis.histogram import bucket_index
 from harness.load.clock import Clock
 from harness.load.http import LeanHttpUser
 from harness.load.node import Node, set_node
-from harness.load.outcomes import outcome_of
+from harness.load.outcomes import ExpectedStatuses, outcome_of
 from harness.load.pacing import Start
 from harness.load.recorder import MAX_MEDIA_TYPES, MAX_SERIES, Recorder
 from harness.load.stock_clients import count_all_requests
 from harness.load.users.measured import WrongAnswerError
 from harness.recording import Slice
-from harness.recording_values import OK, OTHER_MEDIA_TYPES, OTHER_NAMES, UNFINISHED
+from harness.recording_values import OK, OTHER_MEDIA_TYPES, OTHER_NAMES, SHED_WITHOUT_DELAY, UNFINISHED
 from tests.http.scripted import READ, scripted
 
 ORIGIN_S = 1000.25
@@ -344,6 +344,44 @@ def test_what_a_client_calls_headers_and_is_none_tells_nothing(headers: object) 
     response.headers = headers  # type: ignore[attr-defined]
     ended(recorder, ORIGIN_S + 1.5, 0.1, response=response)
     assert [(piece.media_type, piece.count) for piece in recorder.drain("n")] == [("", 1)]
+
+
+class Untold:
+    """An answer of which some attribute cannot be read: it is not there yet, say."""
+
+    def __init__(self, attribute: str) -> None:
+        self.attribute = attribute
+
+    def __getattr__(self, name: str) -> object:
+        if name == self.attribute:
+            raise RuntimeError("not there yet")
+        return {"status_code": 200}.get(name)
+
+
+@pytest.mark.parametrize(
+    ("attribute", "outcome", "status"),
+    [
+        ("headers", OK, 200),
+        ("media_type", OK, 200),
+        ("status_code", "RuntimeError", 0),
+        ("history", "RuntimeError", 0),
+        ("_manual_result", "RuntimeError", 0),
+    ],
+)
+def test_a_request_whose_answer_cannot_be_read_is_counted(attribute: str, outcome: str, status: int) -> None:
+    """As good only where its status says so."""
+    recorder = begun()
+    recorder.on_request("GET", "/", 100.0, 9, response=Untold(attribute), done_s=ORIGIN_S + 1.6)
+    (piece,) = recorder.drain("n")
+    assert (piece.count, piece.outcome, piece.status, piece.media_type) == (1, outcome, status, "")
+
+
+def test_an_answer_that_was_shed_without_fields_of_http_tells_no_delay() -> None:
+    for headers in ("Retry-After: 5", 5, Untold("get")):
+        response = Answered(503)
+        response.headers = headers  # type: ignore[attr-defined]
+        shed = ExpectedStatuses(shed=(503,))
+        assert shed.outcome(None, response, 503) == SHED_WITHOUT_DELAY
 
 
 def test_what_a_client_calls_history_and_is_none_tells_nothing() -> None:

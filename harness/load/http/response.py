@@ -14,6 +14,7 @@ from harness.load.http.settings import LIMITS
 from harness.load.media_types import media_type
 
 _CHARSET = re.compile(r"charset\s*=\s*\"?([^\s\";]+)", re.IGNORECASE)
+_CONTENT_TYPE = re.compile(rb"\ncontent-type:([^\r]*)", re.IGNORECASE)
 _GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS
 BLANKS = " \t"
 MAX_CODINGS = 5
@@ -96,14 +97,8 @@ class Response:
     @property
     def media_type(self) -> str:
         """What its body is said to be, e.g. ``application/json``; empty where that is not said."""
-        # Asked of each answer, so not all fields are read for it, and the usual ways to write this one are tried first.
-        head = self._head
-        start = head.find(b"\nContent-Type:")
-        if start < 0:
-            start = head.find(b"\ncontent-type:")
-        if start < 0:
-            start = head.lower().find(b"\ncontent-type:")
-        return media_type(head[start + 14 :].partition(b"\r")[0]) if start >= 0 else ""
+        found = _CONTENT_TYPE.search(self._head)  # asked of each answer, so not all fields are read for it
+        return media_type(found[1]) if found is not None else ""
 
     @property
     def sets_cookies(self) -> bool:
