@@ -57,7 +57,8 @@ def outcome_in_words(recording: Recording, findings: Sequence[Finding], listed: 
         # Why it was ended is said before; what is named is what else is wrong.
         others = [each for each in worst if end.reason not in each.reason and _explains(each) >= EXPLAINS_ALL]
         if not others:
-            return outcome, f"{len(worst)} findings are INCONCLUSIVE."
+            findings_are = "1 finding is" if len(worst) == 1 else f"{len(worst)} findings are"
+            return outcome, f"{findings_are} {outcome.value}."
         first = max(others, key=_explains)
     more = f" ({len(worst) - 1} more {outcome.value})" if len(worst) > 1 else ""
     return outcome, f"{first.title}: {first.reason}{more}."

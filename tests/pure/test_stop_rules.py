@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.analysis.histogram import bucket_index
-from harness.findings import EXIT_STOPPED_EARLY, Outcome
+from harness.findings import EXIT_STOPPED_EARLY, Finding, Outcome
 from harness.live.state import LiveState
 from harness.live.stop_rules import BYTES, RATE, StopRule, parse
 from harness.live.stop_watch import FEWEST
@@ -19,6 +19,7 @@ from harness.recording_line import decode, encode
 from harness.recording_values import OK, UNFINISHED
 from harness.repeats import pooled
 from harness.verdict import judge
+from harness.verdict_cause import outcome_in_words
 from tests import recordings
 
 HEADER = recordings.healthy().header
@@ -260,6 +261,13 @@ def test_its_sentence_says_once_why_it_was_ended_and_names_what_else_explains_it
     reason = judge(dataclasses.replace(run, slices=tuple(refused)), judged).reason
     assert reason.count(run.end.reason) == 1
     assert f"{run.end.reason}. baseline healthy: 100 % of the requests failed (http 401)" in reason
+
+
+@pytest.mark.parametrize(("left", "told"), [(1, "1 finding is"), (2, "2 findings are")])
+def test_its_sentence_counts_what_is_left_open(left: int, told: str) -> None:
+    """Where nothing else explains it, that is all there is to be said."""
+    findings = [Finding("throughput", "throughput", Outcome.INCONCLUSIVE, "too few requests")] * left
+    assert outcome_in_words(stopped(), findings, left) == (Outcome.INCONCLUSIVE, f"{told} INCONCLUSIVE.")
 
 
 def test_one_that_was_stopped_by_somebody_was_not_stopped_early() -> None:
