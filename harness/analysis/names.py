@@ -68,7 +68,7 @@ def names_with_class(recording: Recording) -> Callable[[Slice], str]:
 
 
 def _good_server_errors(recording: Recording) -> Counter[tuple[str, int]]:
-    """By name and status: who calls ``success()`` whatever came has no failures."""
+    """By name and status: who calls ``success()`` whatever came has no failures, nor who tells of it by himself."""
     name_of, found = names_with_class(recording), Counter[tuple[str, int]]()
     for piece in recording.slices:
         if piece.outcome == OK and piece.status >= SERVER_ERROR:
@@ -98,8 +98,8 @@ def names_in_doubt(recording: Recording) -> Iterator[str]:
             f"{name} with status {status} ({n:,})" for (name, status), n in by_word.most_common(MOST_NAMED)
         )
         yield (
-            f"{by_word.total():,} server errors count as good answers, because the scenario says so (expect, or "
-            f"success() in a block): {told}."
+            f"{by_word.total():,} server errors count as good answers, because the scenario says so (expect, success() "
+            f"in a block, or a client of its own that tells no exception): {told}."
         )
     if together:
         yield (

@@ -48,8 +48,8 @@ def test_server_errors_that_count_as_good_are_said(status: int, said: bool) -> N
     """Who calls success() on whatever came would see a service without failures."""
     good = dataclasses.replace(piece("GET /down", 480), status=status)
     sentence = (
-        "480 server errors count as good answers, because the scenario says so (expect, or success() in a block): "
-        f"GET /down with status {status} (480)."
+        "480 server errors count as good answers, because the scenario says so (expect, success() in a block, or a "
+        f"client of its own that tells no exception): GET /down with status {status} (480)."
     )
     assert told(GOOD, good) == ([sentence] if said else [])
 
