@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import tempfile
+import secrets
 from pathlib import Path
 
 LONGEST_NAME = 50
@@ -11,16 +11,15 @@ LONGEST_NAME = 50
 
 
 def write(path: Path, text: str) -> Path:
-    """Raises OSError, and leaves nothing beside it."""
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name[:LONGEST_NAME]}.", dir=path.parent)
+    """Who may read it says the umask, as of any file. Raises OSError, and leaves nothing beside it."""
+    temporary = path.with_name(f".{path.name[:LONGEST_NAME]}.{secrets.token_hex(8)}")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8", errors="replace", newline="\n") as file:
+        with temporary.open("x", encoding="utf-8", errors="replace", newline="\n") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
+        temporary.replace(path)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
     return path

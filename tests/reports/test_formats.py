@@ -67,13 +67,19 @@ def test_a_verdict_without_findings_is_rendered(outcome: Outcome) -> None:
         assert outcome.value in form.render(recordings.healthy(), verdict)
 
 
-def test_all_files_are_written_and_nothing_else_is_left(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o077, 0o600), (0o002, 0o664)])
+def test_all_files_are_written_and_nothing_else_is_left(tmp_path: Path, umask: int, mode: int) -> None:
+    """Whoever may read them is whom the umask lets, as of the recording beside them."""
     run = recordings.healthy()
     directory = tmp_path / "deep" / "run"
-    written, problems = reports.write(run, judge(run), directory)
+    before = os.umask(umask)
+    try:
+        written, problems = reports.write(run, judge(run), directory)
+    finally:
+        os.umask(before)
     assert not problems
     assert sorted(written) == sorted(directory.iterdir())
-    assert all(path.stat().st_mode & 0o777 == 0o644 for path in written)
+    assert all(path.stat().st_mode & 0o777 == mode for path in written)
 
 
 def test_a_full_disk_leaves_the_old_file_and_no_torn_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
