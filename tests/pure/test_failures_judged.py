@@ -160,6 +160,9 @@ def test_attempts_to_come_back_are_only_kept_where_they_failed() -> None:
     [
         ([criterion("shed_ratio"), criterion("error_ratio", phase="recovery")], Outcome.INCONCLUSIVE),
         ([criterion("shed_ratio", phase="recovery")], Outcome.PASS),
+        ([criterion("shed_ratio", phase="recovery", limit=0.99)], Outcome.PASS),
+        ([criterion("shed_ratio", phase="recovery", limit=1.0)], Outcome.INCONCLUSIVE),  # whoever is turned away
+        ([criterion("shed_ratio", phase="recovery", limit=1.0), criterion("wrong_refusals")], Outcome.PASS),
         ([criterion("error_ratio", phase="recovery")], Outcome.PASS),  # to which what was shed has failed
         ([criterion("shed_ratio"), criterion("recovery_time")], Outcome.PASS),
         ([criterion("shed_ratio"), criterion("wrong_refusals")], Outcome.PASS),

@@ -32,7 +32,9 @@ class ShedRatio(Estimate):
     needs_retry_after: bool = parameter(False, "whether each of them has to say for how long, with Retry-After")
 
     def failures_seen(self, recording: Recording) -> Iterator[Seen]:
-        yield from (each._replace(only=phases.ALL_SHED) for each in in_phase(recording, self.phase, ""))
+        """A limit of 100 % shows none: it is kept by a service that turns everybody away."""
+        if self.limit < 1:
+            yield from (each._replace(only=phases.ALL_SHED) for each in in_phase(recording, self.phase, ""))
 
     def judge(self, recording: Recording) -> Finding:
         title = f"shed requests in the {self.phase}"
