@@ -189,6 +189,18 @@ class TraceMark:
     mark: str = "trace"
 
 
+@dataclass(frozen=True)
+class UsersMark:
+    """The most users of each class that one node has had at the same time until ``t``, where Locust itself paces them
+    and a run has several classes; told whenever it is more than before.
+    """
+
+    t: Instant
+    node: str
+    users: Mapping[str, Count]
+    mark: str = "users"
+
+
 Mark: TypeAlias = (
     GateMark
     | HealthMark
@@ -200,4 +212,5 @@ Mark: TypeAlias = (
     | StartsMark
     | AttemptsMark
     | TraceMark
+    | UsersMark
 )
