@@ -56,12 +56,13 @@ def gate_stream(gate: str) -> str:
 
 
 JOINED, LATE, LOST, FINISHED, STOPPING = "joined", "late", "lost", "finished", "stopping"
+CUT_OFF = "cut off"
 
 
 @dataclass(frozen=True)
 class NodeMark:
     """A load process ``joined``, was ``lost``, ``finished`` (sent its last report), or joined ``late``; or its users
-    were still ``stopping`` when nobody waited for them any more.
+    were still ``stopping`` when nobody waited for them any more; or the ``on_stop`` of some was ``cut off``.
     """
 
     t: Instant

@@ -29,7 +29,7 @@ from harness.load.started_users import StartedUsers
 from harness.load.traces import traces_of
 from harness.recording import Line, Operations, ProbeSample, Unanswered
 from harness.recording_line import encode
-from harness.recording_marks import BlockedMark, UsersMark
+from harness.recording_marks import CUT_OFF, BlockedMark, NodeMark, UsersMark
 from harness.recording_values import ITERATION, UNFINISHED
 
 CONNECT_EARLY = {"yes": True, "no": False}
@@ -135,6 +135,7 @@ class NodeReporter:
         lines: list[Line] = [*unanswered, *gates]
         lines += self.node.streams.take(self._name)
         lines += self._users_of_classes()
+        lines += self._cut_off()
         lines += self.node.attempts.take(self._name)
         lines += self.node.recorder.traces.take(self._name) if self.node.recorder.traces is not None else ()
         lines += self.node.exceptions.take(self.node.t_of, self._name)
@@ -155,6 +156,12 @@ class NodeReporter:
         plan, runner = self.node.plan, self._environment.runner
         if plan is not None and not plan.paced and runner is not None and self.node.recorder.by_class:
             self._started.note(runner.user_greenlets)
+
+    def _cut_off(self) -> Iterator[NodeMark]:
+        cut_off, self.node.cut_off = self.node.cut_off, Counter()
+        for user_class, count in sorted(cut_off.items()):
+            detail = f"on_stop of {count} users of {user_class}"
+            yield NodeMark(round(self.node.elapsed_s() or 0.0, 3), self._name, CUT_OFF, detail)
 
     def _operations(self) -> Iterator[Operations]:
         """Those that have ended since they were asked for last."""
@@ -244,7 +251,7 @@ class NodeReporter:
         """
         slices = tuple(self.node.recorder.drain(self._name))
         marks = self.node.exceptions.take(self.node.t_of, self._name) if self.node.plan is not None else []
-        kept: list[Line] = [*marks, *self._operations()]
+        kept: list[Line] = [*marks, *self._operations(), *self._cut_off()]
         self.node.exceptions.close()
         listeners = self._environment.events.request
         if self.node.recorder.on_request in listeners._handlers:
