@@ -101,12 +101,12 @@ class StoppingUsers:
 
     @staticmethod
     def _say(user: User) -> None:
-        kind, after_s = type(user), getattr(user, "on_stop_s", ON_STOP_S)
-        if kind not in _told:
-            _told.add(kind)
+        user_class, after_s = type(user), getattr(user, "on_stop_s", ON_STOP_S)
+        if user_class not in _told:
+            _told.add(user_class)
             say(
-                f"{kind.__name__}.on_stop had not come to its end after {after_s:g} s, and was ended: give it a time "
-                "limit, or more time with on_stop_s"
+                f"{user_class.__name__}.on_stop had not come to its end after {after_s:g} s, and was ended: give it a "
+                "time limit, or more time with on_stop_s"
             )
 
 
