@@ -24,8 +24,8 @@ any moment can be judged up to its last seconds. Each line is one of eight kinds
     would hide when the run is cut off.
 ``mark``
     Something that happened at an instant: a gate released, a fault injected, a health check answered, a node
-    joined or was lost, users' code raised exceptions, a traced request was slow; or counts of a second beside its
-    slices (starts, attempts).
+    joined or was lost, users' code raised exceptions, a traced request was slow; or counts beside the slices (starts
+    and attempts of a second, users of each class).
 ``end``
     Last line: why the run ended, and totals to check the slices against.
 
@@ -59,6 +59,7 @@ from harness.recording_marks import (
     Mark,
     NodeMark,
     StartsMark,
+    UsersMark,
 )
 from harness.recording_values import Count, Instant, Second, Seconds, Size, Sizes, Sparse, Total
 
@@ -259,6 +260,10 @@ class Recording:
     @property
     def attempts(self) -> tuple[AttemptsMark, ...]:
         return tuple(mark for mark in self.marks if isinstance(mark, AttemptsMark))
+
+    @property
+    def users(self) -> tuple[UsersMark, ...]:
+        return tuple(mark for mark in self.marks if isinstance(mark, UsersMark))
 
     @property
     def health(self) -> tuple[HealthMark, ...]:

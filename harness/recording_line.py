@@ -34,6 +34,7 @@ from harness.recording_marks import (
     NodeMark,
     StartsMark,
     TraceMark,
+    UsersMark,
 )
 from harness.recording_slices import Packed
 from harness.recording_values import HIGHEST_BUCKET, HIGHEST_SIZE_BUCKET, OK, Count, Second, Size
@@ -60,6 +61,7 @@ _MARKS: Mapping[str, type[Line]] = {
     "starts": StartsMark,
     "attempts": AttemptsMark,
     "trace": TraceMark,
+    "users": UsersMark,
 }
 
 

@@ -56,12 +56,13 @@ def gate_stream(gate: str) -> str:
 
 
 JOINED, LATE, LOST, FINISHED, STOPPING = "joined", "late", "lost", "finished", "stopping"
+CUT_OFF = "cut off"
 
 
 @dataclass(frozen=True)
 class NodeMark:
     """A load process ``joined``, was ``lost``, ``finished`` (sent its last report), or joined ``late``; or its users
-    were still ``stopping`` when nobody waited for them any more.
+    were still ``stopping`` when nobody waited for them any more; or the ``on_stop`` of some was ``cut off``.
     """
 
     t: Instant
@@ -189,6 +190,18 @@ class TraceMark:
     mark: str = "trace"
 
 
+@dataclass(frozen=True)
+class UsersMark:
+    """The most users of each class that one node has had at the same time until ``t``, where Locust itself paces them
+    and a run has several classes; told whenever it is more than before.
+    """
+
+    t: Instant
+    node: str
+    users: Mapping[str, Count]
+    mark: str = "users"
+
+
 Mark: TypeAlias = (
     GateMark
     | HealthMark
@@ -200,4 +213,5 @@ Mark: TypeAlias = (
     | StartsMark
     | AttemptsMark
     | TraceMark
+    | UsersMark
 )

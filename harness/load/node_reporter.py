@@ -25,10 +25,11 @@ from harness.load.outcomes import ExpectedStatuses
 from harness.load.report import Report
 from harness.load.request_log import RequestLog
 from harness.load.run_plan import Plan
+from harness.load.started_users import StartedUsers
 from harness.load.traces import traces_of
 from harness.recording import Line, Operations, ProbeSample, Unanswered
 from harness.recording_line import encode
-from harness.recording_marks import BlockedMark
+from harness.recording_marks import CUT_OFF, BlockedMark, NodeMark, UsersMark
 from harness.recording_values import ITERATION, UNFINISHED
 
 CONNECT_EARLY = {"yes": True, "no": False}
@@ -79,6 +80,7 @@ class NodeReporter:
         self._closed = Event()
         self.delivered = False
         """Whether the last report is on its way, so that nothing is lost with this process."""
+        self._started = StartedUsers()
         self._running_at_stop: dict[Any, float] = {}
         self._stopped_s = 0.0
         self._requests_at_stop = 0
@@ -132,6 +134,8 @@ class NodeReporter:
         unanswered, gates = tuple(self._unanswered()), tuple(replace(mark, node=self._name) for mark in marks)
         lines: list[Line] = [*unanswered, *gates]
         lines += self.node.streams.take(self._name)
+        lines += self._users_of_classes()
+        lines += self._cut_off()
         lines += self.node.attempts.take(self._name)
         lines += self.node.recorder.traces.take(self._name) if self.node.recorder.traces is not None else ()
         lines += self.node.exceptions.take(self.node.t_of, self._name)
@@ -142,6 +146,22 @@ class NodeReporter:
         lines += self._operations()
         text = "".join(encode(line) for line in [*lines, *samples])
         return Report(self.node.run, text, slices, samples, unanswered, gates)
+
+    def _users_of_classes(self) -> Iterator[UsersMark]:
+        self._note_users()
+        return self._started.take(round(self.node.elapsed_s() or 0.0, 3), self._name)
+
+    def _note_users(self) -> None:
+        """Of users without a pacer: those with one say themselves when they begin."""
+        plan, runner = self.node.plan, self._environment.runner
+        if plan is not None and not plan.paced and runner is not None and self.node.recorder.by_class:
+            self._started.note(runner.user_greenlets)
+
+    def _cut_off(self) -> Iterator[NodeMark]:
+        cut_off, self.node.cut_off = self.node.cut_off, Counter()
+        for user_class, count in sorted(cut_off.items()):
+            detail = f"on_stop of {count} users of {user_class}"
+            yield NodeMark(round(self.node.elapsed_s() or 0.0, 3), self._name, CUT_OFF, detail)
 
     def _operations(self) -> Iterator[Operations]:
         """Those that have ended since they were asked for last."""
@@ -191,6 +211,7 @@ class NodeReporter:
     def stopping(self) -> None:
         """Locust is about to stop the users: remember who is in mid-iteration, for users without a pacer."""
         self._running_at_stop = self._running()
+        self._note_users()
         self._stopped_s = time.monotonic()
         self._requests_at_stop = self.node.recorder.requests
 
@@ -230,7 +251,7 @@ class NodeReporter:
         """
         slices = tuple(self.node.recorder.drain(self._name))
         marks = self.node.exceptions.take(self.node.t_of, self._name) if self.node.plan is not None else []
-        kept: list[Line] = [*marks, *self._operations()]
+        kept: list[Line] = [*marks, *self._operations(), *self._cut_off()]
         self.node.exceptions.close()
         listeners = self._environment.events.request
         if self.node.recorder.on_request in listeners._handlers:

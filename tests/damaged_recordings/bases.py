@@ -29,6 +29,7 @@ from harness.recording_marks import (
     NodeMark,
     StartsMark,
     TraceMark,
+    UsersMark,
 )
 from harness.recording_seal import Sealer
 from harness.recording_values import (
@@ -159,6 +160,7 @@ def with_every_field(run: Recording) -> Recording:
         BlockedMark(2.0, node, "cdn.example.com:443", 3),
         TraceMark(2.5, node, name, "0af7651916cd43dd8448eb211c80319c", OK, 23_000),
         NodeMark(6, node, "stopping", "2 users"),
+        UsersMark(4.0, node, {"Buyer": 60, "Visitor": 0}),
     ]
     for t in range(0, 8, 2):
         waits, busy = {"Buyer": {1_000: 3}}, {"Buyer": (4, 0.3)}

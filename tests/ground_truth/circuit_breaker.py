@@ -24,7 +24,7 @@ from typing import Any
 from harness import criteria
 from harness.criteria.breaker import BREAKER_OPEN
 from harness.criteria.breaker._criterion import BreakerCriterion
-from harness.criteria.breaker._measure import Measured, measure
+from harness.criteria.breaker._measure import BreakerBehaviour, measure
 from target.loopback_http import ask
 from tests.ground_truth.frame import FAIL, INCONCLUSIVE, Case, Compared, Run, flags
 
@@ -111,7 +111,7 @@ def _by_the_account(run: Run) -> Compared:
     return Compared(wrong, middle_s - found.injected_s, max(opened_s) - found.injected_s, "s")
 
 
-def _instants(source: str, found: Measured, truth: Mapping[str, Any], zero_s: float) -> list[str]:
+def _instants(source: str, found: BreakerBehaviour, truth: Mapping[str, Any], zero_s: float) -> list[str]:
     """Opening and closing of one instance."""
     instance = next(one for one in found.instances if one.source == source)
     changes = [(one["at"] - zero_s, one["state"]) for one in truth["transitions"]]
@@ -124,7 +124,7 @@ def _instants(source: str, found: Measured, truth: Mapping[str, Any], zero_s: fl
     return wrong
 
 
-def _calls(found: Measured, account: Account, zero_s: float) -> list[str]:
+def _calls(found: BreakerBehaviour, account: Account, zero_s: float) -> list[str]:
     """While all breakers are open, what reaches the upstream are their probes: between two reads of its counter, which
     came up to a sampling interval after the sample had begun.
     """

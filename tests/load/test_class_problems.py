@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import types
 from typing import Any
 
@@ -105,6 +106,7 @@ def test_a_task_in_the_place_of_an_inherited_method_is_refused() -> None:
         ({"send_prepared": method}, ["send_prepared"]),
         ({"browse": chore}, ["browse"]),
         ({"tasks": [Leaving]}, ["Leaving"]),
+        ({"tasks": [functools.partial(method, 1)]}, ["tasks"]),
     ],
 )
 def test_a_herd_has_no_tasks_of_its_own(attributes: dict[str, Any], names: list[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import json
 import time
 from collections import Counter
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import gevent
 import pytest
 from gevent.event import Event
+from locust import User, constant, task
 from locust.env import Environment
 from locust.rpc.protocol import Message
 from locust.user.task import LOCUST_STATE_RUNNING
@@ -164,6 +166,47 @@ def test_greenlets_that_have_ended_are_forgotten_but_for_users_who_were_stopped(
         gevent.joinall([spawned, user])
         reporter.report()
         assert set(known) == {user}
+    finally:
+        reporter.close()
+        reporter.users_gone()
+        runner.quit()
+
+
+class Buyer(User):
+    wait_time = constant(60)
+
+    @task
+    def buy(self) -> None: ...
+
+
+class Rare(Buyer):
+    """None of so few users is its."""
+
+    weight = 0.01
+
+
+def test_how_many_users_of_each_class_locust_had_is_told_when_it_is_more() -> None:
+    """They say nothing themselves when they begin."""
+    environment = Environment(user_classes=[Buyer, Rare])
+    runner = environment.create_local_runner()
+    reporter = NodeReporter(environment, "local", Node("run", Clock(exact=True)), lambda _: None)
+    reporter.begin(Plan("run", time.monotonic(), 60, ARRIVALS, Polyline(()), None, (), 0, paced=False, drain_s=0.0))
+
+    def told() -> list[dict[str, int]]:
+        lines = reporter.report().lines.splitlines()
+        return [each["users"] for line in lines if (each := json.loads(line)).get("mark") == "users"]
+
+    try:
+        found = [told()]
+        for users in (2, 2, 3):
+            runner.start(users, spawn_rate=10)
+            with gevent.Timeout(5):
+                while runner.user_count < users:
+                    gevent.sleep(0.01)
+            found.append(told())
+        reporter.stopping()
+        runner.stop()
+        assert [*found, told()] == [[], [{"Buyer": 2}], [], [{"Buyer": 3}], []]
     finally:
         reporter.close()
         reporter.users_gone()

@@ -59,10 +59,16 @@ def test_at_each_instant_some_of_the_users_write() -> None:
     kind: Any = type("Counted", (SentinelUser,), {"abstract": True})
     kind._write = lambda *_: done.append("write") or True
     kind._read = lambda *_: done.append("read") or True
-    first, _ = single_user(kind, "http://127.0.0.1:9", write_attempts=1)
+    first, _ = single_user(kind, "http://127.0.0.1:9", write_attempts=1, audit_within_s=5.0)
     users = [first, *(type(first)(first.environment) for _ in range(99))]
     for _ in range(6):
         for user in users:
             user.work_on_keys()
     assert all("write" in done[at : at + 3] for at in range(len(done) - 2))
     assert done.count("read") > len(done) / 4
+
+
+def test_the_look_in_the_end_has_its_time_beside_what_on_stop_has() -> None:
+    kind: Any = type("Patient", (SentinelUser,), {"abstract": True, "on_stop_s": 100.0})
+    user, _ = single_user(kind, "http://127.0.0.1:9", audit_within_s=120.0)
+    assert user.on_stop_s == 220.0

@@ -14,7 +14,7 @@ from harness import criteria
 from harness.analysis.histogram import bucket_index
 from harness.criteria.breaker import BREAKER_OPEN, _measure
 from harness.criteria.breaker._criterion import BreakerCriterion
-from harness.criteria.breaker._measure import Measured, measure
+from harness.criteria.breaker._measure import BreakerBehaviour, measure
 from harness.criteria.breaker._state import Sample
 from harness.findings import Finding, Outcome
 from harness.recording import CriterionSpec, Recording
@@ -27,7 +27,7 @@ FAIL, INCONCLUSIVE, PASS = Outcome.FAIL, Outcome.INCONCLUSIVE, Outcome.PASS
 BREAKER = ("breaker_opens", "breaker_leak_through", "fast_fail_latency", "breaker_closes", "breaker_flaps")
 
 
-def measured(recording: Recording) -> Measured:
+def measured(recording: Recording) -> BreakerBehaviour:
     return measure(recording, BreakerCriterion(**WITNESSES))
 
 

@@ -13,7 +13,14 @@ import pytest
 from harness.analysis.histogram import bucket_index
 from harness.criteria.breaker import _state as state
 from harness.criteria.breaker._criterion import BreakerCriterion
-from harness.criteria.breaker._measure import Leak, Measured, _find_failure, _why_unobserved, measure, measure_leak
+from harness.criteria.breaker._measure import (
+    BreakerBehaviour,
+    Leak,
+    _find_failure,
+    _why_unobserved,
+    measure,
+    measure_leak,
+)
 from harness.criteria.breaker._state import UNSEEN, Instance, Moment, Sample
 from harness.recording import End, ProbeSample, Recording, Slice
 from harness.recording_header import Phase
@@ -210,7 +217,7 @@ def test_a_failure_ends_with_its_own_fault() -> None:
     )
     assert [each and each.t for each in _find_failure(replace(RUN, marks=marks), NAMES)[:2]] == [30, 45]
     seen = measure(replace(RUN, marks=marks), NAMES)
-    assert isinstance(seen, Measured) and (seen.seconds[0].t, seen.healed_s) == (30, 45)
+    assert isinstance(seen, BreakerBehaviour) and (seen.seconds[0].t, seen.healed_s) == (30, 45)
     earlier = FaultMark(20, "http_toggle", UNDONE, "", 1)
     assert [each and each.t for each in _find_failure(replace(RUN, marks=(earlier, *marks)), NAMES)[:2]] == [30, 45]
 
@@ -223,20 +230,20 @@ def test_without_requests_any_call_is_too_many() -> None:
 @pytest.mark.parametrize(("calls", "is_spared"), [(29, True), (30, False)])
 def test_a_dependency_is_spared_when_less_than_half_of_the_requests_reach_it(calls: int, is_spared: bool) -> None:
     leak = Leak(calls, 60, 40, 80, 31.5, 34.5)
-    assert Measured(leak=leak).is_spared is is_spared and not Measured().is_spared
-    open_one = Measured(leak=leak, opened=Moment(31, 32))
+    assert BreakerBehaviour(leak=leak).is_spared is is_spared and not BreakerBehaviour().is_spared
+    open_one = BreakerBehaviour(leak=leak, opened=Moment(31, 32))
     assert open_one.is_seen_open is is_spared
     assert not replace(open_one, has_failed_before=False).is_seen_open
-    assert replace(open_one, leak=None).is_seen_open and not Measured(opened=UNSEEN).is_seen_open
+    assert replace(open_one, leak=None).is_seen_open and not BreakerBehaviour(opened=UNSEEN).is_seen_open
     one = instance("ccccoooooooooooooooocc")
-    assert Measured(opened=Moment(45, math.inf), instances=(one, instance("c" * 22))).is_seen_open
-    assert not Measured(opened=Moment(45, math.inf), instances=(instance("c" * 22),)).is_seen_open
+    assert BreakerBehaviour(opened=Moment(45, math.inf), instances=(one, instance("c" * 22))).is_seen_open
+    assert not BreakerBehaviour(opened=Moment(45, math.inf), instances=(instance("c" * 22),)).is_seen_open
 
 
 def test_the_rate_of_requests_until_it_closed_is_that_of_each_instance() -> None:
     """Healed at 44.5 s: the seconds 44 to 47 are seen until it closed at 48 s at the latest."""
     seconds = tuple(second(t, 0, requests=20 if t < 46 else 40) for t in range(60))
-    one = Measured(seconds=seconds, healed_s=44.5, end_s=60, closed=Moment(46, 48))
+    one = BreakerBehaviour(seconds=seconds, healed_s=44.5, end_s=60, closed=Moment(46, 48))
     assert one.probe_traffic_per_s == pytest.approx((20 + 20 + 40 + 40) / 4)
     assert replace(one, instances=(instance("c" * 22),) * 2).probe_traffic_per_s == pytest.approx(15)
     never = replace(one, closed=UNSEEN)

@@ -17,7 +17,7 @@ from harness.criteria.breaker import (
     breaker_opens,
     fast_fail_latency,
 )
-from harness.criteria.breaker._measure import Leak, Measured
+from harness.criteria.breaker._measure import BreakerBehaviour, Leak
 from harness.criteria.breaker._state import UNSEEN, Instance, Moment
 from harness.findings import Finding, Outcome
 from harness.recording import CriterionSpec
@@ -28,7 +28,7 @@ RUN = healthy()
 PASS, INCONCLUSIVE, FAIL = Outcome.PASS, Outcome.INCONCLUSIVE, Outcome.FAIL
 SPARED = Leak(3, 60, 40, 80, 32.5, 44.5)
 LEAKING = Leak(50, 60, 40, 80, 30.5, 44.5)
-GOOD = Measured(
+GOOD = BreakerBehaviour(
     injected_s=30,
     healed_s=45,
     end_s=90,
@@ -47,7 +47,7 @@ Judged = Callable[..., Finding]
 
 @pytest.fixture
 def judged(monkeypatch: pytest.MonkeyPatch) -> Judged:
-    def judge(name: str, measured: Measured, **parameters: Any) -> Finding:
+    def judge(name: str, measured: BreakerBehaviour, **parameters: Any) -> Finding:
         for module in (breaker_opens, breaker_closes, breaker_flaps, breaker_leak_through, fast_fail_latency):
             monkeypatch.setattr(module, "measure", lambda *_: measured)
         return criteria.load(CriterionSpec(name, parameters)).judge(RUN)

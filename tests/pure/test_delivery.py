@@ -15,7 +15,7 @@ from harness.criteria.guards.spike_delivered import _remedy
 from harness.findings import Finding, Outcome
 from harness.recording import CriterionSpec, End, Recording, Slice
 from harness.recording_header import Phase, PlannedClass, PlannedGate
-from harness.recording_marks import ARRIVALS, GateMark, StartsMark, gate_stream
+from harness.recording_marks import ARRIVALS, GateMark, StartsMark, UsersMark, gate_stream
 from harness.recording_values import INTERRUPTED, OK, UNSENT, UNSERVED, Scalar
 from tests.recordings import healthy
 
@@ -159,18 +159,32 @@ def test_a_class_that_never_sends_anything_is_no_load(
         assert "iterations of Idle began and sent nothing: let the tasks make a request" in found.reason
 
 
-def test_of_users_that_locust_paces_a_class_that_is_never_seen_sent_nothing() -> None:
-    """As with a client that is not recorded; when such users begin nobody is told."""
+def paced_by_locust(*users: tuple[str, dict[str, int]]) -> Finding:
+    """Of a run in which each node told of so many users of Buyer, who sent all that was sent, and of Idle."""
     run = closed()
-    both = dataclasses.replace(run.header, classes=(PlannedClass("Buyer"), PlannedClass("Idle")))
-    found = judged("spike_delivered", dataclasses.replace(run, header=both, marks=()))
+    header = dataclasses.replace(run.header, classes=(PlannedClass("Buyer"), PlannedClass("Idle")))
+    marks = tuple(UsersMark(t, node, counts) for t, (node, counts) in enumerate(users))
+    return judged("spike_delivered", dataclasses.replace(run, header=header, marks=marks))
+
+
+def test_of_users_that_locust_paces_a_class_that_is_never_seen_sent_nothing() -> None:
+    """As with a client that is not recorded; when such users begin nobody is told, but how many there were."""
+    found = paced_by_locust(("a", {"Buyer": 5}), ("a", {"Buyer": 8, "Idle": 1}), ("b", {"Idle": 2}))
     assert (found.outcome, found.figure) == (Outcome.INCONCLUSIVE, 0)
     assert found.reason == (
-        "users of Idle sent no request in the whole run: let their tasks make one, with a client that is recorded, "
+        "3 users of Idle sent no request in the whole run: let their tasks make one, with a client that is recorded, "
         "or leave the class out"
     )
-    for header in (run.header, dataclasses.replace(both, classes=(PlannedClass("Buyer"), PlannedClass("Buyer")))):
-        assert judged("spike_delivered", dataclasses.replace(run, header=header, marks=())).outcome is Outcome.PASS
+
+
+def test_a_class_of_which_locust_started_no_user_could_send_nothing_and_is_named() -> None:
+    """As where weights leave it none of ten users. What does not tell how many there were is judged as before."""
+    found = paced_by_locust(("a", {"Buyer": 8}), ("b", {"Buyer": 2, "Idle": 0}))
+    assert found.outcome is Outcome.PASS
+    assert found.reason.endswith("; no user of Idle was started; more users, or more weight, would start some")
+    for told in ((), (("a", {"Buyer": 5, "Idle": 5}),)):
+        run = paced_by_locust(*told)
+        assert (run.outcome is Outcome.PASS, "was started" in run.reason) == (not told, False)
 
 
 def test_a_baseline_without_requests_says_who_sent_nothing() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from harness.criteria.recovery import memory_leak
 from harness.criteria.recovery._leak import Growth, LeakTest
-from harness.criteria.recovery._memory import Measured
+from harness.criteria.recovery._memory import MemoryGain
 from harness.criteria.recovery._trend import Trend
 from harness.criteria.recovery.memory_leak import MemoryLeak
 from harness.findings import Finding, Outcome
@@ -23,15 +23,15 @@ RISING = LeakTest(Growth.RISING, "steady growth", TREND, (22 * MB, 90 * MB), 45 
 RUN = healthy()
 
 
-def measured(growth: Growth = Growth.RISING, **changes: Any) -> Measured:
-    return Measured(
+def measured(growth: Growth = Growth.RISING, **changes: Any) -> MemoryGain:
+    return MemoryGain(
         1.0, "", processes=("api", "db"), leak=replace(RISING, growth=growth, reason="so it was"), **changes
     )
 
 
 @pytest.fixture
 def judged(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Finding]:
-    def judge(found: Measured, **parameters: Any) -> Finding:
+    def judge(found: MemoryGain, **parameters: Any) -> Finding:
         monkeypatch.setattr(memory_leak, "growth", lambda *_: found)
         return MemoryLeak(**parameters).judge(RUN)
 
@@ -109,7 +109,7 @@ def test_who_went_away_may_have_hidden_growth(judged: Callable[..., Finding], fi
 
 
 def test_nothing_measured_says_why(judged: Callable[..., Finding]) -> None:
-    assert judged(Measured(None, "not sampled")).reason == "not sampled"
+    assert judged(MemoryGain(None, "not sampled")).reason == "not sampled"
 
 
 def test_by_default_it_applies_where_something_could_tell() -> None:

@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from harness.criteria.recovery._memory import Measured, growth
+from harness.criteria.recovery._memory import MemoryGain, growth
 from harness.findings import Finding, Outcome
 from harness.recording import CriterionSpec, ProbeSample, Recording
 from harness.verdict import judge
@@ -16,7 +16,7 @@ from tests.calibration.memory import recording as simulated
 from tests.recordings import MEGABYTE, healthy, leaking, login_herd
 
 
-def measured(run: Recording) -> Measured:
+def measured(run: Recording) -> MemoryGain:
     baseline, recovery = run.phase("baseline"), run.phase("recovery")
     assert baseline is not None
     assert recovery is not None

@@ -12,7 +12,7 @@ import pytest
 from harness import criteria
 from harness.criteria.recovery import _memory
 from harness.criteria.recovery._leak import Growth as Leak
-from harness.criteria.recovery._memory import Measured, growth
+from harness.criteria.recovery._memory import MemoryGain, growth
 from harness.findings import Outcome
 from harness.recording import ProbeSample, Slice
 from harness.recording_header import CriterionSpec, Phase
@@ -42,12 +42,12 @@ def always(megabytes: float) -> Callable[[int], float]:
     return lambda _: megabytes
 
 
-def measured(*processes: list[ProbeSample]) -> Measured:
+def measured(*processes: list[ProbeSample]) -> MemoryGain:
     probes = tuple(sample for one in processes for sample in one)
     return growth(replace(RUN, probes=probes), BASELINE, RECOVERY)
 
 
-def figures(found: Measured) -> tuple[float, float, float, float, float]:
+def figures(found: MemoryGain) -> tuple[float, float, float, float, float]:
     """Growth, its interval, the baseline and the end, in megabytes."""
     assert found.growth_bytes is not None and found.interval_bytes is not None
     assert found.baseline_bytes is not None and found.end_bytes is not None

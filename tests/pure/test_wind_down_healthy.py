@@ -66,3 +66,17 @@ def test_users_that_were_still_stopping_leave_a_doubt() -> None:
     mark = NodeMark(95, "worker-2", "stopping", "what its users did then is not known")
     verdict = judge(dataclasses.replace(healthy, marks=(*healthy.marks, mark)), CRITERIA)
     assert verdict.outcome is Outcome.INCONCLUSIVE and "users of worker-2" in verdict.reason
+
+
+def test_an_on_stop_that_was_cut_off_is_no_pass() -> None:
+    """It has no request that tells of it."""
+    healthy = recordings.healthy()
+    cut_off = [NodeMark(95, f"worker-{n}", "cut off", "on_stop of 3 users of Buyer") for n in range(7)]
+    (found,) = (
+        each
+        for each in judge(dataclasses.replace(healthy, marks=(*healthy.marks, *cut_off)), CRITERIA).findings
+        if each.kind == "wind_down_healthy"
+    )
+    assert found.outcome is Outcome.INCONCLUSIVE
+    assert found.reason.startswith("on_stop of 3 users of Buyer (worker-0), on_stop of 3 users of Buyer (worker-1), ")
+    assert "(worker-4) and 2 more was cut off before it had come to its end" in found.reason

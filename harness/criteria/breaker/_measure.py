@@ -57,7 +57,7 @@ class Leak:
 
 
 @dataclass(frozen=True)
-class Measured:
+class BreakerBehaviour:
     """All that one run shows about the breaker. Instants are seconds after the origin."""
 
     missing: str = ""
@@ -140,7 +140,7 @@ class Measured:
         return evidence
 
 
-def measure(recording: Recording, criterion: BreakerCriterion) -> Measured:
+def measure(recording: Recording, criterion: BreakerCriterion) -> BreakerBehaviour:
     """Measures the first failure of the dependency in the run; see the module for what is measured and how."""
     answered = tuple(piece for piece in phases.settled(recording).slices if piece.outcome != CENSORED)
     recording = replace(recording, slices=answered)
@@ -148,12 +148,12 @@ def measure(recording: Recording, criterion: BreakerCriterion) -> Measured:
     injected, undone, missing = _find_failure(recording, criterion)
     baseline = recording.phase(criterion.baseline)
     if injected is None or baseline is None:
-        return Measured(missing or f"the run has no phase {criterion.baseline!r} to compare with")
+        return BreakerBehaviour(missing or f"the run has no phase {criterion.baseline!r} to compare with")
     before = phases.tally(tuple(piece for piece in slices if baseline.start_s <= piece.t < baseline.end_s))
     if before.ok <= MAJORITY * before.intended:
         cause = next(iter(before.causes), "nothing was sent")
         seen = f"{before.ok:,} of {before.intended:,} requests were answered well in the {baseline.name} ({cause})"
-        return Measured(f"{seen}: without a dependency that works there is nothing to break")
+        return BreakerBehaviour(f"{seen}: without a dependency that works there is nothing to break")
     fast = FastFailures.of(recording, before)
     seconds = clients.by_second(slices, fast)
     end_s = max(second.t + 1.0 for second in seconds)
@@ -169,7 +169,7 @@ def measure(recording: Recording, criterion: BreakerCriterion) -> Measured:
     told = bool(instances) or fast.signature
     failed = told or _has_failed(slices, fast, counter, injected.t, opened.by_s)
     begin_s = opened.by_s if math.isfinite(opened.by_s) else injected.t
-    return Measured(
+    return BreakerBehaviour(
         injected_s=injected.t,
         healed_s=healed_s,
         end_s=end_s,

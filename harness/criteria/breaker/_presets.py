@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from harness.criteria.breaker._measure import Measured
+from harness.criteria.breaker._measure import BreakerBehaviour
 from harness.plugins import parameter
 
 
@@ -42,13 +42,13 @@ def reject_unknown(preset: str) -> str:
     return f"there is no preset {preset!r}; there are {', '.join(PRESETS)}" if preset and preset not in PRESETS else ""
 
 
-def limit_to_open_s(preset: str, measured: Measured) -> float:
+def limit_to_open_s(preset: str, measured: BreakerBehaviour) -> float:
     """calls ÷ requests per second and instance + the slowest failure, since a breaker learns of it when it ends."""
     per_s = measured.before_per_s / max(1, len(measured.instances))
     return PRESETS[preset].calls_to_open / per_s + measured.slowest_failure_s
 
 
-def limit_to_close_s(preset: str, measured: Measured) -> float:
+def limit_to_close_s(preset: str, measured: BreakerBehaviour) -> float:
     """rest + calls ÷ requests per second and instance."""
     per_s = measured.before_per_s / max(1, len(measured.instances))
     return PRESETS[preset].rest_s + PRESETS[preset].calls_to_close / per_s

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from harness.criteria._outcome import against, seconds
 from harness.criteria._seen import Seen
 from harness.criteria.breaker._criterion import BreakerCriterion
-from harness.criteria.breaker._measure import Measured, measure
+from harness.criteria.breaker._measure import BreakerBehaviour, measure
 from harness.criteria.breaker._presets import limit_to_close_s, preset_parameter, reject_unknown
 from harness.criteria.breaker._state import in_words, middle_of
 from harness.findings import Finding, Outcome
@@ -61,10 +61,12 @@ class BreakerCloses(BreakerCriterion):
             censored=math.isinf(interval[1]),
         )
 
-    def _limit_s(self, measured: Measured) -> float:
+    def _limit_s(self, measured: BreakerBehaviour) -> float:
         return limit_to_close_s(self.preset, measured) if self.preset else self.limit_s
 
-    def _reason(self, measured: Measured, interval: tuple[float, float], limit_s: float, outcome: Outcome) -> str:
+    def _reason(
+        self, measured: BreakerBehaviour, interval: tuple[float, float], limit_s: float, outcome: Outcome
+    ) -> str:
         limit = f"limit {seconds(limit_s)}"
         if math.isinf(interval[1]):
             unseen = f"not seen to close in the {seconds(interval[0])} after its dependency was healed, {limit}"
@@ -80,7 +82,7 @@ class BreakerCloses(BreakerCriterion):
         return f"{reason}; too close to tell with samples of a second" if outcome is Outcome.INCONCLUSIVE else reason
 
 
-def _missing(measured: Measured) -> str:
+def _missing(measured: BreakerBehaviour) -> str:
     """Why there is no closing to judge; empty when there is."""
     if measured.healed_s is None:
         return "the failure was not undone while the run was recorded, so the breaker had no reason to close"

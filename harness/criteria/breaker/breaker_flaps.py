@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from harness.criteria._outcome import against, with_remedy
 from harness.criteria.breaker._clients import find_open_runs
 from harness.criteria.breaker._criterion import BreakerCriterion
-from harness.criteria.breaker._measure import Measured, measure
+from harness.criteria.breaker._measure import BreakerBehaviour, measure
 from harness.findings import Finding, Outcome
 from harness.plugins import parameter
 from harness.recording import Recording
@@ -47,7 +47,7 @@ class BreakerFlaps(BreakerCriterion):
         return self.finding(outcome, reason, low, (low, high), evidence)
 
 
-def _count_flaps(measured: Measured) -> tuple[float, float]:
+def _count_flaps(measured: BreakerBehaviour) -> tuple[float, float]:
     """Fewest and most that there can have been."""
     if not measured.instances:
         return max(0.0, len(find_open_runs(measured.seconds)) - 1.0), math.inf

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from harness.criteria._outcome import against, percent
 from harness.criteria.breaker._criterion import BreakerCriterion
-from harness.criteria.breaker._measure import Leak, Measured, measure
+from harness.criteria.breaker._measure import BreakerBehaviour, Leak, measure
 from harness.findings import Finding, Outcome
 from harness.plugins import parameter
 from harness.recording import Recording
@@ -40,7 +40,7 @@ class BreakerLeakThrough(BreakerCriterion):
         reason = self._reason(measured, leak, outcome)
         return self.finding(outcome, reason, leak.ratio, leak.interval, _evidence(measured, leak))
 
-    def _reason(self, measured: Measured, leak: Leak, outcome: Outcome) -> str:
+    def _reason(self, measured: BreakerBehaviour, leak: Leak, outcome: Outcome) -> str:
         when = "while it was open" if measured.has_opened else "in the whole failure, as the breaker never opened"
         seen = f"{leak.calls:g} calls reached the dependency for {leak.requests:.0f} requests {when}"
         low, high = leak.interval
@@ -51,7 +51,7 @@ class BreakerLeakThrough(BreakerCriterion):
         return f"{seen} ({percent(leak.ratio)}), {limit}"
 
 
-def _missing(measured: Measured) -> str:
+def _missing(measured: BreakerBehaviour) -> str:
     """Why there is no share to judge; empty when there is."""
     if measured.unobserved:
         return f"not observable: {measured.unobserved}"
@@ -62,7 +62,7 @@ def _missing(measured: Measured) -> str:
     return ""
 
 
-def _evidence(measured: Measured, leak: Leak) -> dict[str, Scalar]:
+def _evidence(measured: BreakerBehaviour, leak: Leak) -> dict[str, Scalar]:
     evidence = measured.describe_witnesses()
     evidence |= {"counted from (s)": leak.begin_s, "counted until (s)": leak.end_s, "calls": leak.calls}
     probes = [instance.probes for instance in measured.instances if instance.probes is not None]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from harness.criteria._outcome import against, percent, seconds
 from harness.criteria.breaker._criterion import BreakerCriterion
-from harness.criteria.breaker._measure import Measured, measure
+from harness.criteria.breaker._measure import BreakerBehaviour, measure
 from harness.criteria.breaker._presets import limit_to_open_s, preset_parameter, reject_unknown
 from harness.criteria.breaker._state import in_words, middle_of
 from harness.findings import Finding, Outcome
@@ -65,7 +65,12 @@ class BreakerOpens(BreakerCriterion):
         )
 
     def _reason(
-        self, measured: Measured, interval: tuple[float, float], limit_s: float, lasted_s: float, outcome: Outcome
+        self,
+        measured: BreakerBehaviour,
+        interval: tuple[float, float],
+        limit_s: float,
+        lasted_s: float,
+        outcome: Outcome,
     ) -> str:
         limit = f"limit {seconds(limit_s)}"
         leak = measured.leak
@@ -90,7 +95,7 @@ class BreakerOpens(BreakerCriterion):
         return reason + ("; a failure longer than the limit would settle it" if too_short else "")
 
 
-def _missing(measured: Measured) -> str:
+def _missing(measured: BreakerBehaviour) -> str:
     """What keeps anybody from saying that the breaker opened, or that it did not."""
     open_before = [instance.source for instance in measured.instances if instance.was_open]
     if open_before:

@@ -10,7 +10,7 @@ from harness.criteria._criterion import Estimate
 from harness.criteria._outcome import against, percent, seconds, with_remedy
 from harness.criteria.breaker._clients import Second
 from harness.criteria.breaker._criterion import BreakerCriterion
-from harness.criteria.breaker._measure import Measured, measure
+from harness.criteria.breaker._measure import BreakerBehaviour, measure
 from harness.findings import Finding, Outcome
 from harness.plugins import parameter
 from harness.recording import Recording
@@ -53,7 +53,7 @@ class FastFailLatency(BreakerCriterion, Estimate):
             title=title,
         )
 
-    def _missing(self, measured: Measured) -> str:
+    def _missing(self, measured: BreakerBehaviour) -> str:
         """Why there is no latency to judge; empty when there is."""
         if not measured.failed_fast:
             return "no request failed fast, so there is nothing to judge"

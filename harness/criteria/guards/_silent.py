@@ -46,11 +46,30 @@ def silent_classes(recording: Recording) -> Iterator[Delivery]:
         if count >= FEWEST and user_class not in sent:
             yield Delivery(f"users of {user_class}" if user_class else "all users", count, 0, 0.0, user_class)
     # Of users that Locust itself paces nobody is told when they begin: what is seen of a class is what it sent.
-    if recording.starts or len(recording.header.classes) < 2:
-        return
-    for each in recording.header.classes:
-        if not each.level and each.user_class not in sent:
-            yield Delivery(f"users of {each.user_class}", UNTOLD, 0, 0.0, each.user_class)
+    for user_class, count in sorted(_users(recording).items()):
+        if count and user_class not in sent:
+            yield Delivery(f"{count:,} users of {user_class}", UNTOLD, 0, 0.0, user_class)
+
+
+def _users(recording: Recording) -> Counter[str]:
+    """Class of users → how many of them there were, 0 of one that had none. Empty where that is not told, as of users
+    that say themselves when they begin.
+    """
+    most = dict[str, Counter[str]]()
+    for mark in recording.users:
+        most[mark.node] = most.get(mark.node, Counter()) | Counter(mark.users)
+    found = Counter({each.user_class: 0 for each in recording.header.classes} if most else {})
+    for of_node in most.values():
+        found.update(of_node)
+    return found
+
+
+def without_users(recording: Recording) -> str:
+    """The classes of users of which Locust started none, in words: there is no load that they could have failed to
+    make, but nor is there theirs. Empty where there is no such class.
+    """
+    names = sorted(name for name, count in _users(recording).items() if not count)
+    return f"no user of {', '.join(names)} was started; more users, or more weight, would start some" if names else ""
 
 
 def in_words(found: Counter[str]) -> str:

@@ -46,8 +46,8 @@ class SpikeDelivered(Guard):
             )
         parts = (*deliveries(recording, phase), *of_levels(recording), *silent.silent_classes(recording))
         if not parts:
-            reason = f"{intended:,} requests in the {phase.name}; the closed model plans users, not requests"
-            return self.finding(Outcome.PASS, reason)
+            sent = f"{intended:,} requests in the {phase.name}; the closed model plans users, not requests"
+            return self.finding(Outcome.PASS, "; ".join(filter(None, [sent, silent.without_users(recording)])))
         worst = min(parts, key=lambda part: part.ratio)
         if worst.planned == silent.UNTOLD:
             told = (

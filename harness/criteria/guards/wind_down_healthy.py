@@ -11,7 +11,9 @@ from harness.criteria.guards._outside_of_phases import failures
 from harness.findings import Finding, Outcome
 from harness.plugins import parameter
 from harness.recording import Recording
-from harness.recording_marks import STOPPING
+from harness.recording_marks import CUT_OFF, STOPPING
+
+MOST_NAMED = 5
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,13 @@ class WindDownHealthy(Guard):
             reasons.append(
                 f"users of {', '.join(stopping)} had not come to their end when the run was over, so nobody knows what "
                 "became of it; a longer wait for answers at the end would tell"
+            )
+        if cut_off := [mark for mark in recording.node_events if mark.event == CUT_OFF]:
+            where = ", ".join(f"{mark.detail} ({mark.node})" for mark in cut_off[:MOST_NAMED])
+            more = f" and {len(cut_off) - MOST_NAMED} more" if len(cut_off) > MOST_NAMED else ""
+            reasons.append(
+                f"{where}{more} was cut off before it had come to its end, so nobody knows what became of it; a time "
+                "limit for its requests would tell, or a longer on_stop_s of the users"
             )
         figure = found.ratio if found.told else None
         if reasons:

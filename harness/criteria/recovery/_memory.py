@@ -48,7 +48,7 @@ STEADY_RATIO = 1.3
 
 
 @dataclass(frozen=True)
-class Measured:
+class MemoryGain:
     """Memory gained, in bytes, and the processes that the figure is about."""
 
     growth_bytes: float | None
@@ -71,22 +71,22 @@ class Measured:
     """Of all processes that were there throughout, or of the stretch that looks most like a leak."""
 
 
-def growth(recording: Recording, baseline: Phase, recovery: Phase) -> Measured:
-    """Measured from the baseline to the end of the recovery phase."""
+def growth(recording: Recording, baseline: Phase, recovery: Phase) -> MemoryGain:
+    """What was gained from the baseline to the end of the recovery phase."""
     samples = {name: one for name, one in processes(recording).items() if len(one.memory[0])}
     if not samples:
-        return Measured(None, "no probe read memory of the target's processes or containers, so it is not known")
+        return MemoryGain(None, "no probe read memory of the target's processes or containers, so it is not known")
     end_s = min(float(recovery.end_s), max(one.known_until_s for one in samples.values()) + 1)
     start_s = end_s - max(LAST_SHARE * recovery.duration_s, MINIMUM_SAMPLES)
     if start_s < recovery.start_s:
-        return Measured(None, f"fewer than {MINIMUM_SAMPLES} s of the recovery were sampled")
+        return MemoryGain(None, f"fewer than {MINIMUM_SAMPLES} s of the recovery were sampled")
     first = {name for name, one in samples.items() if _present(one, baseline.start_s, baseline.end_s)}
     last = {name for name, one in samples.items() if _present(one, start_s, end_s)}
     came, went = tuple(sorted(last - first)), tuple(sorted(first - last))
     stayed = tuple(sorted(first & last))
     if not first:
         reason = "no process was sampled both in the baseline and at the end"
-        return Measured(None, reason, came=came, went=went)
+        return MemoryGain(None, reason, came=came, went=went)
     anew = tuple(each for each in restarts(recording) if each.source in first and baseline.start_s <= each.t < end_s)
     cut = {each.source for each in anew}
     steady = [name for name in stayed if name not in cut]
@@ -102,7 +102,7 @@ def growth(recording: Recording, baseline: Phase, recovery: Phase) -> Measured:
         growth_bytes, low, high = growth_bytes + gained.figure, low + gained.low, high + gained.high
         if name in stayed:
             baseline_bytes, end_bytes = baseline_bytes + gained.baseline, end_bytes + gained.end
-    return Measured(
+    return MemoryGain(
         growth_bytes=growth_bytes,
         reason="",
         interval_bytes=(low, high),

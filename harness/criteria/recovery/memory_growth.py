@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from harness.criteria._criterion import Criterion
 from harness.criteria._outcome import against, megabytes, no_phase
-from harness.criteria.recovery._memory import Measured, growth
+from harness.criteria.recovery._memory import MemoryGain, growth
 from harness.findings import TARGET, Finding, Outcome
 from harness.plugins import parameter
 from harness.recording import Recording
@@ -55,7 +55,7 @@ class MemoryGrowth(Criterion):
             reason += f"; {megabytes(low)} to {megabytes(high)} are possible, {settled} would tell"
         return self._about(measured, outcome, reason, limit_bytes)
 
-    def _about(self, measured: Measured, outcome: Outcome, reason: str, limit_bytes: float) -> Finding:
+    def _about(self, measured: MemoryGain, outcome: Outcome, reason: str, limit_bytes: float) -> Finding:
         if measured.leak is not None and measured.leak.suspected:
             reason += f"; a leak is suspected: {measured.leak.reason}"
         return self.finding(
@@ -63,7 +63,7 @@ class MemoryGrowth(Criterion):
         )
 
 
-def _told(measured: Measured) -> str:
+def _told(measured: MemoryGain) -> str:
     assert measured.growth_bytes is not None
     assert measured.baseline_bytes is not None
     names = measured.processes or measured.went
@@ -77,7 +77,7 @@ def _told(measured: Measured) -> str:
     return f"{text}, over {over}{came}{restarted}"
 
 
-def _evidence(measured: Measured) -> dict[str, Scalar]:
+def _evidence(measured: MemoryGain) -> dict[str, Scalar]:
     evidence: dict[str, Scalar] = {}
     if measured.baseline_bytes is not None:
         evidence |= {"baseline (bytes)": measured.baseline_bytes, "end (bytes)": measured.end_bytes}

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from harness.criteria._criterion import Criterion
 from harness.criteria._outcome import megabytes, no_phase
 from harness.criteria.recovery._leak import Growth, LeakTest
-from harness.criteria.recovery._memory import Measured, growth
+from harness.criteria.recovery._memory import MemoryGain, growth
 from harness.findings import TARGET, Finding, Outcome
 from harness.plugins import parameter
 from harness.recording import Recording
@@ -65,10 +65,10 @@ class MemoryLeak(Criterion):
             limit=leak.needed_bytes,
         )
 
-    def _measure(self, recording: Recording) -> Measured:
+    def _measure(self, recording: Recording) -> MemoryGain:
         baseline, recovery = recording.phase(self.baseline), recording.phase(self.recovery)
         if baseline is None or recovery is None:
-            return Measured(None, no_phase(recording, self.recovery if baseline else self.baseline))
+            return MemoryGain(None, no_phase(recording, self.recovery if baseline else self.baseline))
         return growth(recording, baseline, recovery)
 
     def _judged(self, leak: LeakTest) -> tuple[Outcome, str]:
@@ -100,7 +100,7 @@ def _rounded_s(duration_s: float) -> int:
     return math.ceil(duration_s / 10) * 10
 
 
-def _evidence(measured: Measured, leak: LeakTest) -> dict[str, Scalar]:
+def _evidence(measured: MemoryGain, leak: LeakTest) -> dict[str, Scalar]:
     evidence: dict[str, Scalar] = {
         "duration (s)": leak.duration_s,
         "p of the trend": leak.trend.p if leak.trend else None,

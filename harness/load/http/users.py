@@ -177,7 +177,7 @@ class HerdHttpUser(PacedHttpUser):
             )
         # The gate has sent what prepare() gave: any other task would leave it without its answer.
         own = [each for each in (*cls.tasks, cls.send_prepared) if each is not HerdHttpUser.send_prepared]
-        for name in dict.fromkeys(each.__name__ for each in own):
+        for name in dict.fromkeys(getattr(each, "__name__", "tasks") for each in own):  # a functools.partial has none
             yield (
                 f"{cls.__name__}.{name}: users of a herd have no tasks but to send what prepare() gives; do in "
                 "follow_up() what comes after it, or make the class a PacedHttpUser"

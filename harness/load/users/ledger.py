@@ -23,7 +23,6 @@ import gevent
 
 from harness.load.http import PacedHttpUser
 from harness.load.node import Node
-from harness.load.user_stop import ON_STOP_S
 from harness.load.users.measured import Measured
 from harness.plugins import parameter
 from harness.recording import READ, UNCOUNTED, WRITE
@@ -88,7 +87,7 @@ class LedgerUser(Measured, PacedHttpUser):
         super().__init__(environment)
         options: Any = environment.parsed_options
         self.options = options
-        self.on_stop_s = ON_STOP_S + options.audit_within_s
+        self.on_stop_s += options.audit_within_s
         self._sent: list[str] = []
         """Ids of all its rows, written or not."""
         self._written = _written.setdefault(self.node, deque(maxlen=READ_AGAIN))

@@ -47,7 +47,7 @@ class Paced(User):
 
     abstract = True
     on_stop_s: float = ON_STOP_S
-    """How long ``on_stop`` may take before it is ended."""
+    """How long ``on_stop`` may take before it is ended; of users that look for what they wrote, beside that look."""
 
     def __init__(self, environment: Environment) -> None:
         super().__init__(environment)

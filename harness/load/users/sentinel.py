@@ -46,6 +46,8 @@ class SentinelUser(Measured, Paced):
 
     def __init__(self, environment: Environment) -> None:
         super().__init__(environment)
+        options: Any = environment.parsed_options
+        self.on_stop_s += options.audit_within_s
         self._keys: list[str] = []
         """All that it has written, or tried to."""
         self._valkey: redis.Redis | None = None
