@@ -90,7 +90,7 @@ def note_sent(user: User | None, name: str) -> Sent | None:
 def note_cut_off(user: User) -> None:
     """What it does in ``on_stop`` has not come to its end. That shows in no request: there is no answer."""
     if (node := _nodes.get(user.environment)) is not None:
-        node.cut_off[type(user).__name__] += 1
+        node.cut_off.add(type(user).__name__)
 
 
 class Node:
@@ -110,8 +110,8 @@ class Node:
         self.iterations = Iterations(self.recorder, self.streams)
         self.spawned = SpawnedRequests()
         self._local_origin_s = 0.0
-        self.cut_off = Counter[str]()
-        """Class of users → those whose ``on_stop`` has not come to its end, since this was reported last."""
+        self.cut_off = set[str]()
+        """Classes of users of which an ``on_stop`` has not come to its end since this was reported last."""
         self.unfinished = 0
         self.stop_draining = False
         """Set to end the wait for answers at once."""

@@ -158,9 +158,9 @@ class NodeReporter:
             self._started.note(runner.user_greenlets)
 
     def _cut_off(self) -> Iterator[NodeMark]:
-        cut_off, self.node.cut_off = self.node.cut_off, Counter()
-        for user_class, count in sorted(cut_off.items()):
-            detail = f"on_stop of {count} users of {user_class}"
+        cut_off, self.node.cut_off = self.node.cut_off, set()
+        for user_class in sorted(cut_off):
+            detail = f"on_stop of users of {user_class}"
             yield NodeMark(round(self.node.elapsed_s() or 0.0, 3), self._name, CUT_OFF, detail)
 
     def _operations(self) -> Iterator[Operations]:

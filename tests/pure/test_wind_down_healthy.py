@@ -71,12 +71,12 @@ def test_users_that_were_still_stopping_leave_a_doubt() -> None:
 def test_an_on_stop_that_was_cut_off_is_no_pass() -> None:
     """It has no request that tells of it."""
     healthy = recordings.healthy()
-    cut_off = [NodeMark(95, f"worker-{n}", "cut off", "on_stop of 3 users of Buyer") for n in range(7)]
+    cut_off = [NodeMark(95, f"worker-{n}", "cut off", "on_stop of users of Buyer") for n in range(7)] * 2
     (found,) = (
         each
         for each in judge(dataclasses.replace(healthy, marks=(*healthy.marks, *cut_off)), CRITERIA).findings
         if each.kind == "wind_down_healthy"
     )
     assert found.outcome is Outcome.INCONCLUSIVE
-    assert found.reason.startswith("on_stop of 3 users of Buyer (worker-0), on_stop of 3 users of Buyer (worker-1), ")
+    assert found.reason.startswith("on_stop of users of Buyer (worker-0), on_stop of users of Buyer (worker-1), ")
     assert "(worker-4) and 2 more was cut off before it had come to its end" in found.reason

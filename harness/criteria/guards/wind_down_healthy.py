@@ -43,8 +43,9 @@ class WindDownHealthy(Guard):
                 f"users of {', '.join(stopping)} had not come to their end when the run was over, so nobody knows what "
                 "became of it; a longer wait for answers at the end would tell"
             )
-        if cut_off := [mark for mark in recording.node_events if mark.event == CUT_OFF]:
-            where = ", ".join(f"{mark.detail} ({mark.node})" for mark in cut_off[:MOST_NAMED])
+        told = (f"{mark.detail} ({mark.node})" for mark in recording.node_events if mark.event == CUT_OFF)
+        if cut_off := list(dict.fromkeys(told)):  # in mid-run, too, where users are fewer from then on
+            where = ", ".join(cut_off[:MOST_NAMED])
             more = f" and {len(cut_off) - MOST_NAMED} more" if len(cut_off) > MOST_NAMED else ""
             reasons.append(
                 f"{where}{more} was cut off before it had come to its end, so nobody knows what became of it; a time "
