@@ -8,8 +8,10 @@ import pytest
 
 from harness import criteria
 from harness.analysis.histogram import bucket_index
+from harness.criteria.backup import backup_cost
 from harness.criteria.backup._steps import seconds_of, steps_of
 from harness.criteria.backup.backup_cost import _only
+from harness.criteria.requests.latency_quantile import LatencyQuantile
 from harness.findings import Finding, Outcome
 from harness.recording import READ, STEP, WRITE, CriterionSpec, Operation, Recording, Slice
 from harness.recording_header import Phase
@@ -153,3 +155,20 @@ def test_what_is_told_of_a_restored_backup() -> None:
         open_ = judged("restored_writes", recording(*made, *reads, *absent), remedy="see its log")
         reason = f"the step {name!r} was not made, or failed, so there is nothing to compare: see its log"
         assert (open_.outcome, open_.reason) == (INCONCLUSIVE, reason)
+
+
+@pytest.mark.parametrize(("confidence", "each"), [(0.95, 0.975), (0.9, 0.95)])
+def test_both_quantiles_together_have_the_confidence_that_is_asked_for(
+    monkeypatch: pytest.MonkeyPatch, confidence: float, each: float
+) -> None:
+    asked: list[float] = []
+
+    def quantile(**parameters: float) -> LatencyQuantile:
+        asked.append(parameters["confidence"])
+        return LatencyQuantile(**parameters)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(backup_cost, "LatencyQuantile", quantile)
+    slices = tuple(waited(t, *[20] * 100) for t in range(12))
+    run = replace(recording(step("take dump", 10.0, 12.0)), slices=slices)
+    assert judged("backup_cost", run, confidence=confidence).figure == 0
+    assert asked == pytest.approx([each, each])

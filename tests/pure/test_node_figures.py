@@ -11,8 +11,9 @@ from harness.criteria.replication._nodes import NodeSample, nodes_of, primary_be
 from harness.criteria.replication._reigns import Overlap, Seen, overlaps
 from harness.findings import Finding, Outcome
 from harness.recording import CriterionSpec, ProbeSample, Recording
+from harness.recording_marks import INJECTED, FaultMark
 from harness.recording_values import Scalar
-from tests.ledgers import NODES, failover, ledger, sample, sampled, writes
+from tests.ledgers import KILLED, NODES, failover, ledger, sample, sampled, writes
 
 PASS, FAIL, INCONCLUSIVE = Outcome.PASS, Outcome.FAIL, Outcome.INCONCLUSIVE
 DB1, DB2 = NODES
@@ -239,3 +240,16 @@ def test_how_long_it_took_to_rejoin_is_told(
     assert found.evidence[f"samples in which {DB1} was away"] == (8 if figure_s is not None else 48)
     assert found.evidence[f"samples in which {DB2} was away"] == 3
     assert found.interval == pytest.approx((7.25, 8.26) if figure_s is not None else (47.25, math.inf))
+
+
+def test_only_the_old_primary_and_who_followed_it_have_to_rejoin_before_the_next_fault() -> None:
+    """A third node never followed; the second fault, at 30 s, takes the first one away until the end."""
+    third = "db3 127.0.0.1:3"
+    second = FaultMark(30, "kill_process", INJECTED, "", 2)
+    seen = [one for one in failover() if one.source == DB2 or one.t < 30]
+    seen += [sample(t + 0.25, DB1) for t in range(30, 60)]
+    seen += [sample(t + 0.25, third, streaming=t >= 40) for t in range(-1, 60)]
+    found = judged("rejoin_time", sampled(ledger(writes(), faults=(*KILLED, second)), seen))
+    assert (found.outcome, found.interval) == (PASS, pytest.approx((7.25, 8.26)))
+    away = {key: value for key, value in found.evidence.items() if key.startswith("samples")}
+    assert away == {f"samples in which {DB1} was away": 8, f"samples in which {DB2} was away": 3}
