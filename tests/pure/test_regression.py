@@ -398,4 +398,6 @@ def test_just_what_may_be_is_not_worse(has_changed: bool, excess: tuple[float, f
     (series,) = regression.all_series(stored_runs.history([1.0] * 20))
     change = regression.Change(series.metric, series.runs[10], 9, 1.0, 0.1, (0.0, 0.2)) if has_changed else None
     held = dataclasses.replace(regression._held(series, 0.1), change=change, excess=excess)
-    assert regression._finding(held, None).outcome is outcome
+    found = regression._finding(held, None)
+    assert found.outcome is outcome
+    assert found.reason.endswith("may be, no more than that") is (has_changed and outcome is Outcome.PASS)

@@ -1,0 +1,161 @@
+"""A connection pool at the bounds of what is counted and said of it, worked out by hand."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from harness import criteria
+from harness.criteria.pool import _levels as levels
+from harness.criteria.pool._levels import Instant
+from harness.criteria.pool._relapses import relapse
+from harness.findings import Finding, Outcome
+from harness.recording import ProbeSample, Recording
+from harness.recording_header import CriterionSpec, Phase
+from harness.recording_values import Scalar
+from tests.recordings import healthy
+
+PASS, FAIL, INCONCLUSIVE = Outcome.PASS, Outcome.FAIL, Outcome.INCONCLUSIVE
+PHASES = Phase("baseline", 0, 10), Phase("spike", 10, 20), Phase("recovery", 20, 40), Phase("idle", 40, 50)
+
+
+def pool(in_use: dict[int, float], *, size: float = 10.0, waiting: dict[int, float] | None = None) -> Recording:
+    """One process, sampled each second; nothing is in use where nothing is said."""
+    probes = tuple(
+        ProbeSample(
+            t + 0.5,
+            levels.PROBE,
+            "api",
+            {"in_use": in_use.get(t, 0.0), "size": size, "waiting": (waiting or {}).get(t, 0.0)},
+        )
+        for t in range(50)
+    )
+    whole = healthy()
+    return dataclasses.replace(whole, header=dataclasses.replace(whole.header, phases=PHASES), probes=probes, slices=())
+
+
+def judged(criterion: str, run: Recording, **parameters: Scalar) -> Finding:
+    return criteria.load(CriterionSpec(criterion, parameters)).judge(run)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "outcome", "reason"),
+    [
+        (2.0, 3.5, PASS, "35 % of the pool in use after, 20 % before, limit 15 % more"),
+        (2.0, 4.0, FAIL, "40 % of the pool in use after, 20 % before, limit 15 % more"),
+        (8.5, 8.5, PASS, "85 % of the pool in use after, 85 % before, limit 15 % more"),
+        (
+            *(8.6, 8.6, INCONCLUSIVE),
+            "86 % of the pool in use after, 86 % before, limit 15 % more: so full a pool has no room for more, and "
+            "shows nothing; a lower baseline, or a larger pool, would",
+        ),
+    ],
+)
+def test_a_pool_that_is_as_before_needs_room_to_be_otherwise(
+    before: float, after: float, outcome: Outcome, reason: str
+) -> None:
+    use = {t: before if t < 10 else after for t in range(40)}
+    found = judged("pool_stable", pool(use))
+    assert (found.outcome, found.reason) == (outcome, reason)
+    assert found.figure == pytest.approx((after - before) / 10)
+    assert dict(found.evidence) == {"samples before": 10, "samples after": 10, "waiting at the end, mean": 0}
+
+
+@pytest.mark.parametrize(
+    ("seconds", "outcome", "mean", "rest"),
+    [
+        (1, INCONCLUSIVE, 0.2, "1 of the last 10 samples: a longer recovery would tell whether the queue goes away"),
+        (5, INCONCLUSIVE, 1.0, "5 of the last 10 samples: a longer recovery would tell whether the queue goes away"),
+        (6, FAIL, 1.2, "6 of the last 10 samples"),
+    ],
+)
+def test_a_queue_at_the_end_is_told(seconds: int, outcome: Outcome, mean: float, rest: str) -> None:
+    found = judged("pool_stable", pool({}, waiting=dict.fromkeys(range(30, 30 + seconds), 2.0)))
+    assert found.outcome is outcome
+    assert found.evidence["waiting at the end, mean"] == pytest.approx(mean)
+    assert found.reason.endswith(f"; somebody waited for a connection in {rest}")
+
+
+def instants(text: str) -> list[Instant]:
+    """A second apart: ``.`` nothing in use, ``x`` half of it, ``w`` somebody waits."""
+    uses = {".": (0.0, 0.0), "x": (5.0, 0.0), "w": (0.0, 1.0)}
+    return [Instant(float(t), uses[sign][0], 10.0, uses[sign][1]) for t, sign in enumerate(text)]
+
+
+@pytest.mark.parametrize(
+    ("recovery", "told"),
+    [
+        ("xxx....xxxxxxxxx....", (17, 9, (7, 15))),  # given back after three, in four on end
+        ("....xxxxxwwww...xxxx", (20, 13, (4, 12))),
+        ("xxx...xxxxxxxxx...xx", None),  # three are too few to have been given back
+        ("xxxxxxxxxxxxxxxx....", None),
+        ("....................", None),
+        ("....x...............", None),  # one of twenty, and none of twenty before, is chance
+    ],
+)
+def test_a_pool_is_taken_again_after_it_had_been_given_back(
+    recovery: str, told: tuple[int, int, tuple[int, int]] | None
+) -> None:
+    found = relapse(instants("." * 20), instants(recovery), 0.0, 0.4)
+    if told is None:
+        assert found is None
+        return
+    assert found is not None
+    assert (found.samples, found.taken, found.worst_s) == told
+    assert (found.taken_before, found.samples_before) == (0, 20)
+    assert relapse(instants("x" * 20), instants(recovery), 0.0, 0.4) is None, "no more often than before"
+    assert relapse(instants("." * 20), instants(recovery), 0.1, 0.4) is None or "w" in recovery, "half is not more"
+
+
+@pytest.mark.parametrize(
+    ("out", "outcome", "figure"), [({}, PASS, 0), (dict.fromkeys(range(41, 50), 3.0), FAIL, 3), ({43: 3.0}, PASS, 0)]
+)
+def test_what_is_out_after_the_load_is_told(out: dict[int, float], outcome: Outcome, figure: float) -> None:
+    found = judged("leaked_connections", pool(out))
+    assert (found.outcome, found.figure, found.interval) == (outcome, figure, (figure, figure))
+    assert found.reason == f"{figure:g} connections are still out 2 s after the load, limit 0"
+    assert dict(found.evidence) == {"out at api": figure}
+    missing = judged("leaked_connections", pool(out), phase="night")
+    assert missing.reason.endswith(": a phase of 6 s without load at the end would show it")
+
+
+@pytest.mark.parametrize(("seconds", "is_measured"), [(1, True), (0, False)])
+def test_a_level_lasts_a_second_at_least(seconds: int, is_measured: bool) -> None:
+    whole = healthy()
+    found = levels._measure(whole, Phase("step", 5, 5 + seconds), "")
+    assert (found is not None) is is_measured
+    assert found is None or found.throughput_per_s == 10
+
+
+@pytest.mark.parametrize(
+    ("held", "size", "in_use", "contradicts"),
+    [
+        (4.0, 10.0, 1.2, True),
+        (4.0, 10.0, 2.0, False),
+        (20.0, 2.0, 1.0, False),
+        (20.0, 10.0, 1.0, True),
+        (0.8, 10.0, 0.0, False),
+    ],
+)
+def test_a_metric_says_less_than_half_of_what_was_held(
+    monkeypatch: pytest.MonkeyPatch, held: float, size: float, in_use: float, contradicts: bool
+) -> None:
+    """In the busiest phase, but never more than the pool has; ten samples, whose mean scatters by √(held ÷ 10)."""
+    monkeypatch.setattr(levels, "_held", lambda *_: held)
+    monkeypatch.setattr(levels, "instants", lambda *_: [Instant(float(t), in_use, size, None) for t in range(10)])
+    told = levels.contradiction(healthy())
+    assert bool(told) is contradicts
+    assert not told or told.startswith(f"the metric says that {in_use:.1f} connections were in use in the baseline")
+
+
+@pytest.mark.parametrize(("held", "contradicts"), [(1.0, True), (0.99, False)])
+def test_of_a_phase_that_holds_less_than_one_samples_may_miss_all(
+    monkeypatch: pytest.MonkeyPatch, held: float, contradicts: bool
+) -> None:
+    """The busiest phase is as it should be; in the spike nothing was seen in use."""
+    busy = {"baseline": 5.0, "spike": held}
+    monkeypatch.setattr(levels, "_held", lambda _, phase: busy.get(phase.name, 0.0))
+    run = pool(dict.fromkeys(range(10), 5.0))
+    told = levels.contradiction(run)
+    assert told.startswith("the metric says that 0.0 connections were in use in the spike") is contradicts
