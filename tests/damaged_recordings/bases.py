@@ -179,7 +179,7 @@ def with_every_field(run: Recording) -> Recording:
         replace(
             run,
             header=header,
-            slices=(*(replace(piece, sizes=_sizes_of(piece)) for piece in run.slices), *others),
+            slices=(*map(_unchecked, run.slices), *others),
             probes=(*run.probes, ProbeSample(4.2, "process", "api1", {}, "gone"), *_of_containers()),
             marks=(*run.marks, *marks),
             warm_up=tuple(replace(piece, t=-1, warm_up=True) for piece in some),
@@ -191,9 +191,11 @@ def with_every_field(run: Recording) -> Recording:
     return replace(whole, end=replace(whole.end, unfinished=3, stopped_early=True))
 
 
-def _sizes_of(piece: Slice) -> dict[int, int] | None:
-    """Of answers, all of which are as long."""
-    return {size_index(piece.bytes // piece.count): piece.count} if piece.outcome == OK else None
+def _unchecked(piece: Slice) -> Slice:
+    """Its answers are as long as each other, and pages."""
+    if piece.outcome != OK:
+        return piece
+    return replace(piece, sizes={size_index(piece.bytes // piece.count): piece.count}, media_type="text/html")
 
 
 def _of_containers() -> Iterable[ProbeSample]:

@@ -276,7 +276,7 @@ def test_the_answer_to_what_a_gate_has_sent_is_never_taken_for_that_of_another_r
         client = make(server.url)
         gate = client.warm_up()
         wire_bytes = client.payload(client.prepare("GET", "/of-the-gate"))
-        assert gate.sent_nowait(wire_bytes, gate.send_nowait(wire_bytes)())
+        assert gate.note_sent(wire_bytes, gate.prepared_send(wire_bytes)())
         assert client.get("/of-the-user").text == "ok"
         client.close()
 
