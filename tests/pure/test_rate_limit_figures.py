@@ -6,31 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from harness import criteria
 from harness.findings import Finding, Outcome
-from harness.recording import ADMITTED, BYPASS, REFUSED, TAKE, CriterionSpec, Operation, Recording
+from harness.recording import Operation
 from tests.histories import recording
+from tests.takes import judged, take
 
 PASS, FAIL, INCONCLUSIVE = Outcome.PASS, Outcome.FAIL, Outcome.INCONCLUSIVE
-SIGNS = {"+": ADMITTED, "-": REFUSED, "o": BYPASS, "?": ""}
-
-
-def take(
-    at_s: float, sign: str = "+", key: str = "k", *, end_s: float | None = None, left: int | None = None, by: str = "a1"
-) -> Operation:
-    """``+`` is admitted, ``-`` refused, ``o`` let through without a look, ``?`` none of these; at once, where no end is
-    given.
-    """
-    return Operation(key, "s", TAKE, left, at_s, at_s if end_s is None else end_s, "stream", by, SIGNS[sign])
-
-
-def unanswered(at_s: float) -> Operation:
-    return replace(take(at_s, "?"), return_s=None)
-
-
-def judged(criterion: str, run: Recording, **parameters: object) -> Finding:
-    spec = CriterionSpec(criterion, parameters)  # type: ignore[arg-type]
-    return criteria.load(spec).judge(run)
 
 
 def over(*taken: Operation, **parameters: object) -> Finding:
@@ -254,3 +235,12 @@ def test_nothing_was_asked_for_by_that_way() -> None:
         "none of 2 requests was refused: ask for more than the limit admits, or see whether it is as stated, "
         "100 in 60 s"
     )
+
+
+def test_a_request_that_took_no_time_by_the_clock_is_counted_once() -> None:
+    made = [*(take(float(n), left=9 - n) for n in range(10)), take(10.0, "-")]
+    found = judged("remaining_told", recording(*made), allowed=10, window_s=100.0)
+    assert (found.figure, found.evidence["checked exactly"]) == (0, 10)
+    made[4] = take(4.0, left=4)
+    told_less = judged("remaining_told", recording(*made), allowed=10, window_s=100.0)
+    assert told_less.evidence["example 1"] == "k at 4 s: 4 told, 5 were left"

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 
 import pytest
 
-from harness import criteria
 from harness.criteria.rate_limit._takes import (
     Key,
     Take,
@@ -16,31 +14,13 @@ from harness.criteria.rate_limit._takes import (
     fullest_window,
     keys_of,
 )
-from harness.findings import Finding, Outcome
-from harness.recording import ADMITTED, BYPASS, REFUSED, TAKE, CriterionSpec, Operation, Recording
+from harness.findings import Outcome
+from harness.recording import ADMITTED
 from harness.recording_marks import INJECTED, UNDONE, FaultMark
 from tests.histories import recording
+from tests.takes import take, unanswered
 
 PASS, FAIL, INCONCLUSIVE = Outcome.PASS, Outcome.FAIL, Outcome.INCONCLUSIVE
-SIGNS = {"+": ADMITTED, "-": REFUSED, "o": BYPASS, "?": ""}
-
-
-def take(
-    at_s: float, sign: str = "+", key: str = "k", *, end_s: float | None = None, left: int | None = None, by: str = "a1"
-) -> Operation:
-    """``+`` is admitted, ``-`` refused, ``o`` let through without a look, ``?`` none of these; at once, where no end is
-    given.
-    """
-    return Operation(key, "s", TAKE, left, at_s, at_s if end_s is None else end_s, "stream", by, SIGNS[sign])
-
-
-def unanswered(at_s: float) -> Operation:
-    return replace(take(at_s, "?"), return_s=None)
-
-
-def judged(criterion: str, run: Recording, **parameters: object) -> Finding:
-    spec = CriterionSpec(criterion, parameters)  # type: ignore[arg-type]
-    return criteria.load(spec).judge(run)
 
 
 def of_key(*taken: tuple[float, float, str]) -> Key:

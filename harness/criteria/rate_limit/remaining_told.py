@@ -47,7 +47,11 @@ class RemainingTold(RateLimitCriterion):
                 if remaining is None:
                     continue
                 told += 1
-                surely = max(1, admissions.surely(take.received_s - self.window_s, take.sent_s) + 1)
+                # With itself, which is among them where it took no time by the clock.
+                others = admissions.surely(take.received_s - self.window_s, take.sent_s) - (
+                    take.received_s <= take.sent_s
+                )
+                surely = max(0, others) + 1
                 possibly = maybe.possibly(take.sent_s - self.window_s, take.received_s)
                 fewest = max(0, self.allowed - possibly)
                 most = max(0, self.allowed - surely) if self.algorithm == SLIDING else self.allowed - 1
