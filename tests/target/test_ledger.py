@@ -20,7 +20,9 @@ from tests.target.stacks import Stack, signal_tree, until
 
 def add(stack: Stack, entry: str, client: str = "c", number: int = 0, **body: str) -> Reply:
     """One write at one of the processes."""
-    return ask("POST", f"{stack.state.apis[number % 2].url}/ledger", body={"id": entry, "client": client, **body})
+    return ask(
+        "POST", f"{stack.state.apis[number % 2].url}/ledger", body={"id": entry, "client": client, **body}, limit_s=60
+    )
 
 
 def rows(stack: Stack, client: str) -> list[str]:
