@@ -5,8 +5,11 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 
-from harness.recording import READ, WRITE, Operation, ProbeSample, Recording
+from harness import criteria
+from harness.findings import Finding
+from harness.recording import READ, WRITE, CriterionSpec, Operation, ProbeSample, Recording
 from harness.recording_marks import INJECTED, UNDONE, FaultMark
+from harness.recording_values import Scalar
 from tests.histories import recording
 
 KILLED = (FaultMark(12, "kill_process", INJECTED, "", 1), FaultMark(50, "kill_process", UNDONE, "", 1))
@@ -106,3 +109,21 @@ def failover(
 
 def sampled(run: Recording, samples: Iterable[ProbeSample]) -> Recording:
     return dataclasses.replace(run, probes=tuple(samples))
+
+
+def asked(begin_s: float, who: str) -> list[Operation]:
+    """A tenth of a second apart; ``-`` is in vain, any other letter who answers, 10 ms later."""
+    made = []
+    for n, name in enumerate(who):
+        at_s = round(begin_s + n / 10, 3)
+        made.append(ask(at_s, None if name == "-" else at_s + 0.01, name.strip("-")))
+    return made
+
+
+def watched(*samples: ProbeSample) -> Recording:
+    """The rows of a failover, beside these samples of its nodes."""
+    return sampled(ledger(writes()), samples)
+
+
+def judged(criterion: str, run: Recording, **parameters: Scalar) -> Finding:
+    return criteria.load(CriterionSpec(criterion, parameters)).judge(run)

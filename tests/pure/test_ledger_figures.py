@@ -6,24 +6,14 @@ from dataclasses import replace
 
 import pytest
 
-from harness import criteria
 from harness.criteria.replication._ledger import ledger_of
-from harness.findings import Finding, Outcome
-from harness.recording import UNCOUNTED, CriterionSpec, Operation, ProbeSample, Recording
-from harness.recording_values import Scalar
+from harness.findings import Outcome
+from harness.recording import UNCOUNTED, Operation
 from tests.histories import recording
-from tests.ledgers import KILLED, NODES, ledger, look, sampled, write, writes
+from tests.ledgers import KILLED, NODES, judged, ledger, look, write, writes
 
 PASS, FAIL, INCONCLUSIVE = Outcome.PASS, Outcome.FAIL, Outcome.INCONCLUSIVE
 DB1, DB2 = NODES
-
-
-def judged(criterion: str, run: Recording, **parameters: Scalar) -> Finding:
-    return criteria.load(CriterionSpec(criterion, parameters)).judge(run)
-
-
-def watched(*samples: ProbeSample) -> Recording:
-    return sampled(ledger(writes()), samples)
 
 
 def looked(row: str, by: str, via: str = "audit", at_s: float = 61.0, copies: int | None = 1) -> Operation:

@@ -6,25 +6,15 @@ import math
 
 import pytest
 
-from harness import criteria
 from harness.criteria.replication._nodes import NodeSample, nodes_of, primary_before, silent_s
 from harness.criteria.replication._reigns import Overlap, Seen, overlaps
-from harness.findings import Finding, Outcome
-from harness.recording import CriterionSpec, ProbeSample, Recording
+from harness.findings import Outcome
+from harness.recording import ProbeSample
 from harness.recording_marks import INJECTED, FaultMark
-from harness.recording_values import Scalar
-from tests.ledgers import KILLED, NODES, failover, ledger, sample, sampled, writes
+from tests.ledgers import KILLED, NODES, failover, judged, ledger, sample, sampled, watched, writes
 
 PASS, FAIL, INCONCLUSIVE = Outcome.PASS, Outcome.FAIL, Outcome.INCONCLUSIVE
 DB1, DB2 = NODES
-
-
-def judged(criterion: str, run: Recording, **parameters: Scalar) -> Finding:
-    return criteria.load(CriterionSpec(criterion, parameters)).judge(run)
-
-
-def watched(*samples: ProbeSample) -> Recording:
-    return sampled(ledger(writes()), samples)
 
 
 def test_nodes_are_those_of_which_a_role_was_read_with_all_of_their_samples() -> None:

@@ -11,23 +11,14 @@ from harness import criteria
 from harness.criteria._injections import Injection
 from harness.criteria.balancing._rotation import Struck, _stays_from, put_back, struck, taken_out
 from harness.findings import Finding, Outcome
-from harness.recording import CriterionSpec, Operation
+from harness.recording import CriterionSpec
 from harness.recording_marks import INJECTED, UNDONE, FaultMark
 from harness.recording_values import Scalar
 from tests.histories import recording
-from tests.ledgers import ask
+from tests.ledgers import ask, asked
 
 FAULT = Injection("kill", 12.0, 18.0)
 END_S = 60.0
-
-
-def asked(begin_s: float, who: str) -> list[Operation]:
-    """A tenth of a second apart; ``-`` is in vain, any other letter who answers, 10 ms later."""
-    made = []
-    for n, name in enumerate(who):
-        at_s = round(begin_s + n / 10, 3)
-        made.append(ask(at_s, None if name == "-" else at_s + 0.01, name.strip("-")))
-    return made
 
 
 @pytest.mark.parametrize(

@@ -17,20 +17,11 @@ from harness.recording import CriterionSpec, Operation
 from harness.recording_marks import INJECTED, UNDONE, FaultMark
 from harness.recording_values import Scalar
 from tests.histories import recording
-from tests.ledgers import ask, write
+from tests.ledgers import ask, asked, write
 
 PASS, FAIL, INCONCLUSIVE = Outcome.PASS, Outcome.FAIL, Outcome.INCONCLUSIVE
 FAULT = Injection("kill", 12.0, 18.0)
 MARKS = FaultMark(12, "kill", INJECTED, "", 1), FaultMark(18, "kill", UNDONE, "", 1)
-
-
-def asked(begin_s: float, who: str) -> list[Operation]:
-    """A tenth of a second apart; ``-`` is in vain, any other letter who answers, 10 ms later."""
-    made = []
-    for n, name in enumerate(who):
-        at_s = round(begin_s + n / 10, 3)
-        made.append(ask(at_s, None if name == "-" else at_s + 0.01, name.strip("-")))
-    return made
 
 
 def judged(criterion: str, *made: Operation, faults: tuple[FaultMark, ...] = MARKS, **parameters: Scalar) -> Finding:
