@@ -20,17 +20,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from harness.analysis.distributions import student_quantile
 from harness.analysis.intervals import CONFIDENCE, clopper_pearson, quantile_ranks
-from harness.analysis.lazy import LazyModule
+from harness.analysis.lazy import stats
 from harness.findings import ERROR_RATIO, RECOVERY_TIME, Basis, Finding, Outcome, Verdict, objections
-
-if TYPE_CHECKING:
-    from scipy import stats
-else:
-    stats = LazyModule("scipy.stats")
 
 Interval = tuple[float, float]
 

@@ -10,22 +10,14 @@ slices.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
 
 from harness.analysis import histogram
-from harness.analysis.lazy import LazyModule
+from harness.analysis.lazy import FloatArray, IntArray, np
 from harness.analysis.once import once
 from harness.recording import Recording
 from harness.recording_slices import Packed
 from harness.recording_values import OK
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-else:
-    np = LazyModule("numpy")
-
-FloatArray: TypeAlias = "NDArray[np.float64]"
 AT_ONCE = 10_000
 """Slices whose latencies are spread over the seconds at a time: those of an hour would take hundreds of megabytes."""
 
@@ -34,7 +26,7 @@ AT_ONCE = 10_000
 class Answers:
     """Answers a second, ok and failed, both of the shape of ``t``; what was never answered is in neither."""
 
-    t: NDArray[np.int64]
+    t: IntArray
     """Beginning of each second, after the origin, without gaps, to the last answer."""
     ok: FloatArray
     failed: FloatArray

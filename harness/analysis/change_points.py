@@ -14,16 +14,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from harness.analysis.distributions import normal_quantile, normal_quantiles, ranks
-from harness.analysis.lazy import LazyModule
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-else:
-    np = LazyModule("numpy")
+from harness.analysis.lazy import FloatArray, IntArray, np
 
 ORDERS = 399
 AS_GOOD = (4, 1)
@@ -58,7 +51,7 @@ def change_points(values: Sequence[float]) -> tuple[int, ...]:
     return tuple(sorted(found))
 
 
-def _cut(part: NDArray[np.float64], random: np.random.Generator) -> int | None:
+def _cut(part: FloatArray, random: np.random.Generator) -> int | None:
     """Where the part is to be cut; None where it is of one level."""
     if len(part) < FEWEST or np.all(part == part[0]):
         return None
@@ -79,7 +72,7 @@ def _cut(part: NDArray[np.float64], random: np.random.Generator) -> int | None:
     return int(cuts[divergences.argmax()])
 
 
-def _within_reach(part: NDArray[np.float64]) -> NDArray[np.float64]:
+def _within_reach(part: FloatArray) -> FloatArray:
     """The figures, with finite distances that none of them rules."""
     finite = part[np.isfinite(part)]
     if len(finite) > len(part) / 2:
@@ -91,14 +84,14 @@ def _within_reach(part: NDArray[np.float64]) -> NDArray[np.float64]:
     return normal_quantiles(ranks(part) / (len(part) + 1))
 
 
-def _candidates(n: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _candidates(n: int) -> tuple[IntArray, IntArray]:
     """All cuts, and ends of what comes after them, with so many figures on either side: both of shape (candidates,)."""
     cuts, ends = np.meshgrid(np.arange(FEWEST_BESIDE, n), np.arange(FEWEST_BESIDE, n + 1), indexing="ij")
     enough = ends - cuts >= FEWEST_BESIDE
     return cuts[enough], ends[enough]
 
 
-def _divergences(values: NDArray[np.float64], cuts: NDArray[np.int64], ends: NDArray[np.int64]) -> NDArray[np.float64]:
+def _divergences(values: FloatArray, cuts: IntArray, ends: IntArray) -> FloatArray:
     """Of all before each cut, and all from it to each end, in the shape of these: m·n ÷ (m + n) times the energy
     distance, 2 E|X − Y|^a − E|X − X′|^a − E|Y − Y′|^a, the means over all pairs.
     """

@@ -5,17 +5,7 @@ By scipy.special: scipy.stats gives the same figures, and takes half a second of
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from harness.analysis.lazy import LazyModule
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import ArrayLike, NDArray
-    from scipy import special
-else:
-    np = LazyModule("numpy")
-    special = LazyModule("scipy.special")
+from harness.analysis.lazy import ArrayLike, FloatArray, np, special
 
 
 def beta_quantile(probability: float, a: float, b: float) -> float:
@@ -23,7 +13,7 @@ def beta_quantile(probability: float, a: float, b: float) -> float:
     return float(special.betaincinv(a, b, probability))
 
 
-def binomial_at_most(hits: ArrayLike, n: ArrayLike, p: float) -> NDArray[np.float64]:
+def binomial_at_most(hits: ArrayLike, n: ArrayLike, p: float) -> FloatArray:
     """P(Bin(n, p) ≤ hits), element by element; 0 for fewer than no hits."""
     hits, n = np.asarray(hits, dtype=np.float64), np.asarray(n, dtype=np.float64)
     within = np.clip(hits, 0, np.maximum(n - 1, 0))
@@ -32,7 +22,7 @@ def binomial_at_most(hits: ArrayLike, n: ArrayLike, p: float) -> NDArray[np.floa
     return np.where(hits < 0, 0.0, np.where(hits >= n, 1.0, below))
 
 
-def binomial_quantile(probability: float, n: ArrayLike, p: float) -> NDArray[np.float64]:
+def binomial_quantile(probability: float, n: ArrayLike, p: float) -> FloatArray:
     """The fewest hits k with P(Bin(n, p) ≤ k) ≥ ``probability``, element by element."""
     n = np.asarray(n, dtype=np.float64)
     # By bisection, since an inverse of the incomplete beta function is no whole number and may be off by one.
@@ -50,7 +40,7 @@ def normal_quantile(probability: float) -> float:
     return float(special.ndtri(probability))
 
 
-def normal_quantiles(probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
+def normal_quantiles(probabilities: FloatArray) -> FloatArray:
     """The same, element by element."""
     return np.asarray(special.ndtri(probabilities), dtype=np.float64)
 
@@ -60,7 +50,7 @@ def normal_above(value: float) -> float:
     return float(special.ndtr(-value))
 
 
-def normal_probability(values: NDArray[np.float64]) -> NDArray[np.float64]:
+def normal_probability(values: FloatArray) -> FloatArray:
     """P(Z ≤ value) of the standard normal distribution, element by element."""
     return np.asarray(special.ndtr(values), dtype=np.float64)
 
@@ -70,7 +60,7 @@ def student_quantile(probability: float, freedom: float) -> float:
     return float(special.stdtrit(freedom, probability))
 
 
-def beta_probability(value: float, a: ArrayLike, b: ArrayLike) -> NDArray[np.float64]:
+def beta_probability(value: float, a: ArrayLike, b: ArrayLike) -> FloatArray:
     """P(X ≤ value) of the beta distribution with the shapes ``a`` and ``b``, element by element."""
     a, b = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
     return np.asarray(special.betainc(a, b, value), dtype=np.float64)
@@ -81,7 +71,7 @@ def chi_square_quantile(probability: float, freedom: float) -> float:
     return float(2 * special.gammaincinv(freedom / 2, probability))
 
 
-def ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
+def ranks(values: FloatArray) -> FloatArray:
     """From 1 to n, of shape (n,); equal values share the mean of their ranks."""
     _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
     last = np.cumsum(counts)

@@ -16,16 +16,9 @@ The variance is the larger of two:
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 from harness.analysis.distributions import chi_square_quantile, normal_quantile, student_quantile
-from harness.analysis.lazy import LazyModule
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-else:
-    np = LazyModule("numpy")
+from harness.analysis.lazy import FloatArray, np
 
 FEWEST_SECONDS = 8
 """Fewer say nothing about how seconds differ."""
@@ -76,7 +69,7 @@ def is_one_event(seconds: int, persistence: float) -> bool:
     return persistence > 0 and seconds / lasting(persistence) < FEWEST_EFFECTIVE_SECONDS
 
 
-def stretch_of_failures(failed: NDArray[np.float64], requests: NDArray[np.float64]) -> int:
+def stretch_of_failures(failed: FloatArray, requests: FloatArray) -> int:
     """For how many seconds on end nearly all failures came, where most of what was asked then failed and little else
     did: an outage and its end. 0 where they came in no such stretch.
     """
@@ -89,9 +82,7 @@ def stretch_of_failures(failed: NDArray[np.float64], requests: NDArray[np.float6
     return end - begin if one and STRETCHES * (end - begin) <= len(failed) else 0
 
 
-def effective_size(
-    hits: NDArray[np.float64], requests: NDArray[np.float64], persistence: float, confidence: float
-) -> float:
+def effective_size(hits: FloatArray, requests: FloatArray, persistence: float, confidence: float) -> float:
     """How many independent requests give as sure a share of hits as these; at most their number, at least 1.
 
     ``hits`` and ``requests`` count by second, of the same shape (n,), in the order of time, all with requests.
@@ -120,7 +111,7 @@ def lasting(persistence: float) -> float:
     return (1 + persistence) / (1 - persistence)
 
 
-def persistence_of(hits: NDArray[np.float64], requests: NDArray[np.float64], standard_errors: float = 0.0) -> float:
+def persistence_of(hits: FloatArray, requests: FloatArray, standard_errors: float = 0.0) -> float:
     """The correlation between what neighbouring seconds share, from 0 to ``MOST_PERSISTENT``.
 
     It is the lag-1 autocorrelation of the share of hits, freed from what chance does within each second, which would
@@ -144,7 +135,7 @@ def persistence_of(hits: NDArray[np.float64], requests: NDArray[np.float64], sta
     return min(MOST_PERSISTENT, freed + (1 + 4 * freed) / seconds)
 
 
-def is_steady(hits: NDArray[np.float64], requests: NDArray[np.float64]) -> bool:
+def is_steady(hits: FloatArray, requests: FloatArray) -> bool:
     """Whether the share of hits differs between seconds by no more than chance (Pearson's χ²)."""
     share = float(hits.sum() / requests.sum())
     if len(hits) < 2 or not 0 < share < 1:
@@ -158,7 +149,7 @@ def block_length(seconds: int) -> int:
     return math.ceil(math.cbrt(seconds) - 1e-9)
 
 
-def _block_variance(excess: NDArray[np.float64], length: int) -> float:
+def _block_variance(excess: FloatArray, length: int) -> float:
     """Of the sum of all, from circular blocks, which let the ends count as often as the middle."""
     seconds = len(excess)
     sums = np.cumsum(np.concatenate([[0.0], excess, excess[: length - 1]]))

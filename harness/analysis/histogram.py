@@ -19,17 +19,11 @@ from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from itertools import accumulate
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
-from harness.analysis.lazy import LazyModule
+from harness.analysis.lazy import IntArray, np
 from harness.recording_slices import Packed
 from harness.recording_values import Sparse
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-else:
-    np = LazyModule("numpy")
 
 Key = TypeVar("Key", int, str)
 MANY = 16
@@ -82,14 +76,14 @@ def _merged(parts: Sequence[Packed]) -> Packed:
     return Packed.from_numbers(numbers.ravel().tolist())
 
 
-def columns(histograms: Sequence[Sparse]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+def columns(histograms: Sequence[Sparse]) -> tuple[IntArray, IntArray, IntArray]:
     """All that is in them, one behind the other, each of shape (values,): the place of its histogram, index, count."""
     parts = [Packed.of(each) for each in histograms]
     rows = pairs(parts) if parts else np.empty((0, 2), dtype=np.int64)
     return np.repeat(np.arange(len(parts)), [len(part) for part in parts]), rows[:, 0], rows[:, 1]
 
 
-def pairs(parts: Sequence[Packed]) -> NDArray[np.int64]:
+def pairs(parts: Sequence[Packed]) -> IntArray:
     """Index and count of all that is in them, one behind the other, shape (values, 2)."""
     numbers = [part.numbers for part in parts]
     if all(each.typecode == "I" for each in numbers):

@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 from harness.analysis import histogram
 from harness.analysis.distributions import beta_probability, beta_quantile, binomial_at_most, binomial_quantile
@@ -23,15 +22,9 @@ from harness.analysis.effective_size import (
     persistence_of,
     stretch_of_failures,
 )
-from harness.analysis.lazy import LazyModule
+from harness.analysis.lazy import FloatArray, np
 from harness.analysis.phases import Tally
 from harness.recording_values import Sparse
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-else:
-    np = LazyModule("numpy")
 
 CONFIDENCE = 0.95
 
@@ -175,7 +168,7 @@ def _estimated(low: float, high: float, seconds: int, alike: float, stretch_s: i
     return Estimated(low, high, only_these(seconds, alike, stretch_s, steady), is_sample)
 
 
-def _slower_than(used: Sequence[Tally], merged: Sparse, q: float) -> NDArray[np.float64]:
+def _slower_than(used: Sequence[Tally], merged: Sparse, q: float) -> FloatArray:
     """How many requests of each second were slower than the ``q``-quantile of all; failed ones are."""
     value_us = histogram.quantile_us(merged, q, sum(second.intended - second.ok for second in used))
     last = (
@@ -184,5 +177,5 @@ def _slower_than(used: Sequence[Tally], merged: Sparse, q: float) -> NDArray[np.
     return _by_second(used, lambda each: each.intended - sum(n for at, n in each.latency.items() if at <= last))
 
 
-def _by_second(seconds: Sequence[Tally], count: Callable[[Tally], int]) -> NDArray[np.float64]:
+def _by_second(seconds: Sequence[Tally], count: Callable[[Tally], int]) -> FloatArray:
     return np.fromiter(map(count, seconds), dtype=np.float64, count=len(seconds))

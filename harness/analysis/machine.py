@@ -10,20 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from ipaddress import ip_address
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any
 from urllib.parse import urlsplit
 
 from harness.analysis import generator
-from harness.analysis.lazy import LazyModule
+from harness.analysis.lazy import FloatArray, np
 from harness.recording import ProbeSample, Recording
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-else:
-    np = LazyModule("numpy")
-
-FloatArray: TypeAlias = "NDArray[np.float64]"
 
 PROBE = "machine"
 RUN_CPU = "run_cpu"

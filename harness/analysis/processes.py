@@ -10,20 +10,12 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
 
-from harness.analysis.lazy import LazyModule
+from harness.analysis.lazy import FloatArray, np
 from harness.analysis.once import once
 from harness.analysis.target_memory import LIMIT, PROCESS, memory_bytes, memory_key
 from harness.recording import ProbeSample, Recording
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-else:
-    np = LazyModule("numpy")
-
-FloatArray: TypeAlias = "NDArray[np.float64]"
 MOST_BYTES = 2.0**63
 """No process has more memory, nor less than none."""
 

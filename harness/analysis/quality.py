@@ -11,19 +11,13 @@ import math
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from harness.analysis import generator, histogram, phases
-from harness.analysis.lazy import LazyModule
+from harness.analysis.lazy import BoolArray, FloatArray, IntArray, np
 from harness.recording import Recording, Slice
 from harness.recording_header import Phase
 from harness.recording_values import BLOCKED, INTERRUPTED, OK, UNFINISHED, UNSERVED
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-else:
-    np = LazyModule("numpy")
 
 Placed = TypeVar("Placed")
 """A window, and what belongs to it."""
@@ -44,28 +38,28 @@ class Windows:
     """Windows of ``window_s`` seconds; every array has one entry a window."""
 
     window_s: int
-    start_s: NDArray[np.int64]
-    intended: NDArray[np.int64]
-    good: NDArray[np.int64]
+    start_s: IntArray
+    intended: IntArray
+    good: IntArray
     """Answered ok and within the SLO."""
-    slow: NDArray[np.int64]
+    slow: IntArray
     """Failed, or slower than what the median may be."""
-    failed: NDArray[np.int64]
+    failed: IntArray
     """Answered with an error, or not at all; without those that were only unfinished when the run ended."""
-    waiting: NDArray[np.int64]
+    waiting: IntArray
     """Of ``intended``, those that were sent in an earlier window: see :func:`with_waiting`."""
 
     @property
-    def bad(self) -> NDArray[np.int64]:
+    def bad(self) -> IntArray:
         return self.intended - self.good
 
     @property
-    def evident(self) -> NDArray[np.bool_]:
+    def evident(self) -> BoolArray:
         """Windows with enough requests to say anything."""
         return self.intended >= MINIMUM_REQUESTS
 
     @property
-    def quality(self) -> NDArray[np.float64]:
+    def quality(self) -> FloatArray:
         """Q, from 0 to 1; NaN where there were no requests."""
         with np.errstate(invalid="ignore"):
             return np.where(self.intended > 0, self.good / np.maximum(self.intended, 1), np.nan)
@@ -204,7 +198,7 @@ def with_waiting(recording: Recording, seen: Windows, slo: ServiceLevel, most: i
     return replace(seen, intended=seen.intended + waiting, slow=seen.slow + waiting, waiting=waiting)
 
 
-def mean_log_latency(recording: Recording, phase: Phase, window_s: int) -> NDArray[np.float64]:
+def mean_log_latency(recording: Recording, phase: Phase, window_s: int) -> FloatArray:
     """Mean logarithm (of microseconds) of the latency of what was answered ok, of each window of a phase that has any:
     how slow its seconds are, with less noise than their medians have.
     """

@@ -11,18 +11,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from harness.analysis.effective_size import block_length
 from harness.analysis.histogram import bucket_bounds_us
-from harness.analysis.lazy import LazyModule
+from harness.analysis.lazy import FloatArray, np
 from harness.analysis.phases import Tally
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-else:
-    np = LazyModule("numpy")
 
 DRAWS = 999
 SEED = 20080521
@@ -37,8 +30,8 @@ Worsened = Callable[[float], float]
 class Draws:
     """The quantiles, in microseconds, of what was drawn from each run; infinite where they fall among the failed."""
 
-    first: NDArray[np.float64]
-    second: NDArray[np.float64]
+    first: FloatArray
+    second: FloatArray
 
     def interval(self, confidence: float, worsened: Worsened) -> Interval:
         """Percentile interval, in microseconds, of the second less the first ``worsened``. Where both quantiles fall
@@ -68,7 +61,7 @@ def from_intervals(first: float, of_first: Interval, second: float, of_second: I
     )
 
 
-def _quantiles(seconds: Sequence[Tally], q: float, random: np.random.Generator) -> NDArray[np.float64]:
+def _quantiles(seconds: Sequence[Tally], q: float, random: np.random.Generator) -> FloatArray:
     """Of each draw, in microseconds, shape (DRAWS,)."""
     used = [second for second in seconds if second.intended]
     buckets = sorted({index for second in used for index in second.latency})

@@ -10,20 +10,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
 
-from harness.analysis.lazy import LazyModule
+from harness.analysis.lazy import FloatArray, np
 from harness.analysis.once import once
 from harness.analysis.target_memory import PROCESS, WORKING_SET
 from harness.recording import ProbeSample, Recording
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-else:
-    np = LazyModule("numpy")
-
-FloatArray: TypeAlias = "NDArray[np.float64]"
 LIMIT, PERIODS, THROTTLED, THROTTLED_S = (
     "cpu_limit_cores",
     "cpu_periods_total",

@@ -11,17 +11,11 @@ import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from harness.analysis.lazy import LazyModule
-from harness.analysis.processes import FloatArray, ProcessSeries, processes
+from harness.analysis.lazy import FloatArray, np
+from harness.analysis.processes import ProcessSeries, processes
 from harness.recording import Recording
 from harness.recording_marks import INJECTED, FaultMark
-
-if TYPE_CHECKING:
-    import numpy as np
-else:
-    np = LazyModule("numpy")
 
 DROP_SHARE = 0.3
 """Memory that falls by more from one sample to the next may be that of a new process."""

@@ -9,21 +9,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
 
 from harness.analysis import generator, histogram, phases
-from harness.analysis.lazy import LazyModule
+from harness.analysis.lazy import FloatArray, IntArray, np
 from harness.recording import Recording, Slice
 from harness.recording_values import UNFINISHED, UNSERVED
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-else:
-    np = LazyModule("numpy")
-
-FloatArray: TypeAlias = "NDArray[np.float64]"
-IntArray: TypeAlias = "NDArray[np.int64]"
 NOTHING_S = 3_600
 """Seconds that are shown, at most, after the last thing that was recorded."""
 QUANTILES = (0.5, 0.95, 0.99)

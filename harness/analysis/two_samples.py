@@ -16,16 +16,9 @@ import itertools
 import math
 import statistics
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from harness.analysis.distributions import normal_above, ranks
-from harness.analysis.lazy import LazyModule
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-else:
-    np = LazyModule("numpy")
+from harness.analysis.lazy import FloatArray, np
 
 Bounds = tuple[float, float]
 
@@ -59,11 +52,11 @@ def least_chance(first: Sequence[Bounds], second: Sequence[Bounds]) -> float:
     return as_large_by_chance(np.sort(_scores([*first, *second])), len(second))
 
 
-def _scores(both: Sequence[Bounds]) -> NDArray[np.float64]:
+def _scores(both: Sequence[Bounds]) -> FloatArray:
     return log_rank_scores(both) if any(map(is_censored, both)) else ranks(np.array([high for _, high in both]))
 
 
-def log_rank_scores(bounds: Sequence[Bounds]) -> NDArray[np.float64]:
+def log_rank_scores(bounds: Sequence[Bounds]) -> FloatArray:
     """Of shape (n,): the cumulative hazard of Nelson and Aalen at the time of each, less 1 where the end was seen. The
     sum over a group is its expected less its observed ends: large where it takes long.
     """
@@ -76,7 +69,7 @@ def log_rank_scores(bounds: Sequence[Bounds]) -> NDArray[np.float64]:
     return np.asarray(hazard[np.searchsorted(distinct, times, side="right")] - seen, dtype=np.float64)
 
 
-def as_large_by_chance(scores: NDArray[np.float64], in_second: int) -> float:
+def as_large_by_chance(scores: FloatArray, in_second: int) -> float:
     """P(sum of ``in_second`` of the scores, drawn without replacement, ≥ the sum of the last so many of them)."""
     n, seen = len(scores), float(scores[len(scores) - in_second :].sum())
     slack = 1e-9 * max(1.0, float(np.abs(scores).sum()))
@@ -117,7 +110,7 @@ def _differences_cut_off(n: int, m: int, tail: float) -> int:
     return int(np.searchsorted(below, tail + 1e-12, side="right"))
 
 
-def _ways(n: int, m: int) -> NDArray[np.float64]:
+def _ways(n: int, m: int) -> FloatArray:
     """In how many orders of n and m values each U from 0 to n·m comes, shape (n·m + 1,): the coefficients of the
     Gaussian binomial, as a product of (1 − x^(m+i)) ÷ (1 − x^i).
     """

@@ -14,16 +14,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from harness.analysis.distributions import normal_probability
-from harness.analysis.lazy import LazyModule
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-else:
-    np = LazyModule("numpy")
+from harness.analysis.lazy import FloatArray, np
 
 SPREADS = (0.005, 0.12)
 """Deviation of the threshold from run to run, as a share of it: from what no run can show to what no
@@ -45,8 +38,8 @@ BEYOND = 2.0
 class Posterior:
     """How probable each limit is; arrays over the logarithm of it."""
 
-    log_limit: NDArray[np.float64]
-    probability: NDArray[np.float64]
+    log_limit: FloatArray
+    probability: FloatArray
 
     def quantile(self, share: float) -> float:
         """The level below which the limit lies with this probability."""
@@ -80,7 +73,7 @@ def change(runs: Sequence[tuple[float, bool]], least: float = CHANGED) -> int | 
     return int(parted.argmax()) + 1 if parted.max() - whole.max() >= least else None
 
 
-def _log_likelihoods(runs: Sequence[tuple[float, bool]], log_limit: NDArray[np.float64]) -> NDArray[np.float64]:
+def _log_likelihoods(runs: Sequence[tuple[float, bool]], log_limit: FloatArray) -> FloatArray:
     """Of each run, for each spread and each limit."""
     spread = np.linspace(*SPREADS, SPREAD_POINTS)[:, None]
     found = []

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from harness.analysis.processes import FloatArray
+from harness.analysis.lazy import FloatArray
 from harness.recording import End, ProbeSample, Recording, Slice
 from harness.recording_header import CriterionSpec, Header, Phase
 from harness.recording_marks import FaultMark

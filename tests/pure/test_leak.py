@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from scipy.stats import kendalltau, norm, theilslopes
 
+from harness.analysis.lazy import FloatArray
 from harness.criteria.recovery._leak import DAY_S, Growth, LeakTest, Stretch, assess, compared, persistence
-from harness.criteria.recovery._trend import FloatArray, hamed_rao, thinned, trend
+from harness.criteria.recovery._trend import hamed_rao, thinned, trend
 from tests.calibration.memory import MB, STEADY, autoregressive
 
 

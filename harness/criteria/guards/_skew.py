@@ -10,18 +10,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from harness.analysis import generator
-from harness.analysis.lazy import LazyModule
+from harness.analysis.lazy import np
 from harness.recording import Recording
 from harness.recording_header import PlannedGate
 from harness.recording_marks import GateMark
-
-if TYPE_CHECKING:
-    import numpy as np
-else:
-    np = LazyModule("numpy")
 
 
 @dataclass(frozen=True)

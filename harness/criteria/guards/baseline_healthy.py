@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from harness.analysis import alerts, histogram, phases
 from harness.analysis.alert_episodes import in_words
 from harness.analysis.distributions import beta_probability
-from harness.analysis.lazy import LazyModule
+from harness.analysis.lazy import IntArray, np
 from harness.criteria._criterion import Guard
 from harness.criteria._injections import injections
 from harness.criteria._outcome import most_common_cause, no_phase, percent, seconds
@@ -22,12 +22,6 @@ from harness.plugins import parameter
 from harness.recording import Recording, Slice
 from harness.recording_header import CriterionSpec, Phase
 from harness.recording_values import SHED, SHED_WITHOUT_DELAY
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-else:
-    np = LazyModule("numpy")
 
 MINIMUM_SECONDS = 10
 """A shorter baseline shows neither stalls that come again nor a trend."""
@@ -223,7 +217,7 @@ def _unsteady(windows: tuple[phases.Tally, ...]) -> Iterator[str]:
         yield f"the median latency {way} by {seconds(abs(found.slope) * len(windows))} in the course of it"
 
 
-def _stalls(slow: NDArray[np.int64], intended: NDArray[np.int64], length: int, share: float) -> list[int]:
+def _stalls(slow: IntArray, intended: IntArray, length: int, share: float) -> list[int]:
     """In which seconds a stall begins, where there are more of them than chance would make."""
     slow, intended = (np.convolve(counts, np.ones(length, dtype=np.int64), "valid") for counts in (slow, intended))
     stalled = np.flatnonzero(slow > share * intended).tolist()

@@ -5,21 +5,16 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from harness.analysis import generator, machine
-from harness.analysis.lazy import LazyModule
+from harness.analysis.lazy import np
 from harness.criteria._criterion import Guard
 from harness.criteria._outcome import no_phase, percent, phases_under_load
 from harness.findings import CLIENTS, TARGET, Finding, Outcome
 from harness.plugins import parameter
 from harness.recording import Recording
 from harness.recording_values import Scalar
-
-if TYPE_CHECKING:
-    import numpy as np
-else:
-    np = LazyModule("numpy")
 
 ONLY_MACHINE = "machine that makes the load"
 """Where no other takes part, nobody speaks of a master."""

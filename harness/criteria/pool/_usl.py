@@ -21,18 +21,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
 
 from harness.analysis.distributions import student_quantile
-from harness.analysis.lazy import LazyModule
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-    from scipy import optimize
-else:
-    np = LazyModule("numpy")
-    optimize = LazyModule("scipy.optimize")
+from harness.analysis.lazy import FloatArray, np, optimize
 
 PARAMETERS = 3
 FEWEST_LEVELS = 6
@@ -42,7 +33,6 @@ SEED = 20260314
 NO_COHERENCY = 1e-12
 """Smaller is 0: what remains of it is rounding."""
 
-FloatArray: TypeAlias = "NDArray[np.float64]"
 Interval = tuple[float, float]
 
 

@@ -15,20 +15,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from harness.analysis.distributions import beta_probability, beta_quantile, chi_square_quantile, student_quantile
 from harness.analysis.intervals import chance_of_more
-from harness.analysis.lazy import LazyModule
+from harness.analysis.lazy import BoolArray, FloatArray, IntArray, NDArray, np
 from harness.analysis.quality import Windows
 from harness.criteria.recovery._bursts import FEWEST_WINDOWS, is_by_turns, standing_out
 from harness.criteria.recovery._levels import Posterior, posterior
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-else:
-    np = LazyModule("numpy")
 
 SHARE_FLOOR = 0.1
 """Share of bad requests above the baseline's that is still normal."""
@@ -49,7 +42,7 @@ MAXIMUM_CORRELATION = 0.95
 class Share:
     """One share of the requests, and what the baseline says of it."""
 
-    of: Callable[[Windows], NDArray[np.int64]]
+    of: Callable[[Windows], IntArray]
     """How many requests of each window it is about."""
     ratio: float
     """In the whole baseline."""
@@ -80,11 +73,11 @@ class Share:
         """Whether the windows of the baseline differ by more than chance."""
         return self.inflation > 1
 
-    def outside(self, windows: Windows) -> NDArray[np.bool_]:
+    def outside(self, windows: Windows) -> BoolArray:
         """Windows that a target at the threshold would have in one of 200 cases."""
         return windows.evident & _beyond(self.of(windows), windows.intended, self.threshold, self.inflation)
 
-    def bursts(self, windows: Windows, counted: NDArray[np.bool_]) -> NDArray[np.intp] | None:
+    def bursts(self, windows: Windows, counted: BoolArray) -> NDArray[np.intp] | None:
         """Where the hits come by turns, more of them than in the baseline: the windows that have most of them, where
         some do. None where they do not. Where the baseline's windows differ by more than chance themselves, they have
         to differ by more than those (Pearson's χ², 0.5 %), and the share has to be larger (5 %).
@@ -96,7 +89,7 @@ class Share:
             found = is_by_turns(hits, n, round(self.ratio * self.requests), self.requests)
         return np.flatnonzero(counted)[standing_out(hits, n)] if found else None
 
-    def _differs_by_more(self, hits: NDArray[np.int64], n: NDArray[np.int64]) -> bool:
+    def _differs_by_more(self, hits: IntArray, n: IntArray) -> bool:
         if len(n) < FEWEST_WINDOWS or hits.sum() < 2:
             return False
         stay = np.arange(len(n)) != int(np.argmax(hits - n * hits.sum() / n.sum()))
@@ -110,7 +103,7 @@ class Share:
         is_larger = chance_of_more(bad, float(n.sum()), bad_before, self.requests) <= 0.05
         return is_larger and square > chi_square_quantile(1 - CHANCE, freedom)
 
-    def posterior(self, windows: Windows, counted: NDArray[np.bool_]) -> Posterior:
+    def posterior(self, windows: Windows, counted: BoolArray) -> Posterior:
         """When the share is at or below the threshold; of the windows that are counted."""
         weight = counted * _effective(1, self.correlation) / self.inflation
         return posterior(self.of(windows) * weight, windows.intended * weight, self.threshold)
@@ -145,7 +138,7 @@ class Band:
     """Failures alone: what queues and slow seconds cannot do."""
     drift: Drift
 
-    def outside(self, windows: Windows) -> NDArray[np.bool_]:
+    def outside(self, windows: Windows) -> BoolArray:
         """Windows that stand out by themselves."""
         return self.bad.outside(windows) | self.slow.outside(windows)
 
@@ -155,7 +148,7 @@ class Band:
         """
         return bad > 0 and beta_quantile(0.01, bad, intended - bad + 1) > self.bad.ratio + LONG_SHARE_FLOOR
 
-    def bursts(self, since: Windows, passed_over: NDArray[np.bool_]) -> NDArray[np.intp] | None:
+    def bursts(self, since: Windows, passed_over: BoolArray) -> NDArray[np.intp] | None:
         """Where bad requests come by turns, more of them than in the baseline, so that no single window stands out and
         yet some are beyond the threshold: see :meth:`Share.bursts`. Windows that are passed over because the baseline
         has slow ones, too, count for what failed in them.
@@ -173,7 +166,7 @@ class Band:
         return upper if upper > self.bad.threshold else None
 
 
-def band(baseline: Windows, log_latency: NDArray[np.float64], allowed_ratio: float) -> Band:
+def band(baseline: Windows, log_latency: FloatArray, allowed_ratio: float) -> Band:
     """The band of a baseline, of which there must be at least one window with requests. ``log_latency`` is the mean
     logarithm of each window's latency, ``allowed_ratio`` what the median may be ÷ what it is.
     """
@@ -185,7 +178,7 @@ def band(baseline: Windows, log_latency: NDArray[np.float64], allowed_ratio: flo
     )
 
 
-def _drift(log_latency: NDArray[np.float64], allowed_ratio: float) -> Drift:
+def _drift(log_latency: FloatArray, allowed_ratio: float) -> Drift:
     residual = log_latency - log_latency.mean() if len(log_latency) else log_latency
     deviation = float(residual.std()) if len(residual) > 2 else 0.0
     if deviation == 0.0:
@@ -194,7 +187,7 @@ def _drift(log_latency: NDArray[np.float64], allowed_ratio: float) -> Drift:
     return Drift(len(residual), _raw_autocorrelation(residual), 3 * deviation >= math.log(allowed_ratio))
 
 
-def larger(before: NDArray[np.float64], after: NDArray[np.float64]) -> bool:
+def larger(before: FloatArray, after: FloatArray) -> bool:
     """Whether the mean of correlated windows is proven to be larger after than before: Welch's test with as many
     windows as are independent.
     """
@@ -207,7 +200,7 @@ def larger(before: NDArray[np.float64], after: NDArray[np.float64]) -> bool:
     return bool(after.mean() - before.mean() > quantile * math.sqrt(square))
 
 
-def _independent(residual: NDArray[np.float64]) -> float:
+def _independent(residual: FloatArray) -> float:
     """As many independent windows say as much about the mean: n ÷ the integrated autocorrelation time (Geyer 1992,
     up to the first lag without correlation), or by AR(1) where that is fewer. Queues remember for longer than AR(1).
     """
@@ -226,18 +219,18 @@ def _effective(windows: float, correlation: float) -> float:
     return windows * (1 - correlation) / (1 + correlation)
 
 
-def _autocorrelation(residual: NDArray[np.float64]) -> float:
+def _autocorrelation(residual: FloatArray) -> float:
     """Of neighbours, from 0 to 0.95; of a short series it comes out too small, which is made up for."""
     raw = _raw_autocorrelation(residual)
     # Marriott & Pope 1954.
     return min(MAXIMUM_CORRELATION, max(0.0, raw + (1 + 4 * raw) / len(residual)))
 
 
-def _raw_autocorrelation(residual: NDArray[np.float64]) -> float:
+def _raw_autocorrelation(residual: FloatArray) -> float:
     return max(0.0, float(residual[:-1] @ residual[1:]) / max(1e-12, float(residual @ residual)))
 
 
-def _share(baseline: Windows, of: Callable[[Windows], NDArray[np.int64]], floor: float | None) -> Share:
+def _share(baseline: Windows, of: Callable[[Windows], IntArray], floor: float | None) -> Share:
     used = baseline.intended > 0
     hits, n = of(baseline)[used], baseline.intended[used]
     ratio = float(hits.sum() / n.sum())
@@ -247,13 +240,13 @@ def _share(baseline: Windows, of: Callable[[Windows], NDArray[np.int64]], floor:
     return Share(of, ratio, threshold, len(n), int(n.sum()), inflation, correlation, int(outside.sum()))
 
 
-def _beyond(hits: NDArray[np.int64], n: NDArray[np.int64], threshold: float, inflation: float) -> NDArray[np.bool_]:
+def _beyond(hits: IntArray, n: IntArray, threshold: float, inflation: float) -> BoolArray:
     """Whether P(Bin(n, threshold) ≥ hits) is below ``CHANCE``, requests being worth 1 ÷ inflation."""
     by_chance = beta_probability(threshold, np.maximum(hits, 1e-9) / inflation, (n - hits) / inflation + 1)
     return np.asarray((hits > 0) & (by_chance < CHANCE), dtype=np.bool_)
 
 
-def _variation(hits: NDArray[np.int64], n: NDArray[np.int64], ratio: float) -> tuple[float, float]:
+def _variation(hits: IntArray, n: IntArray, ratio: float) -> tuple[float, float]:
     """φ and r of the baseline's windows; 1 and 0 unless χ² says, at 5 %, that they differ by more than chance."""
     freedom = len(n) - 1
     if freedom < 2 or hits.sum() < 2 or not 0 < ratio < 1:

@@ -7,17 +7,9 @@ that there were none before. Both are measured without any threshold of a window
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from harness.analysis.distributions import beta_probability
 from harness.analysis.intervals import chance_of_more
-from harness.analysis.lazy import LazyModule
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-else:
-    np = LazyModule("numpy")
+from harness.analysis.lazy import IntArray, NDArray, np
 
 FEWEST_WINDOWS = 5
 """Fewer do not show how a share differs from window to window."""
@@ -32,7 +24,7 @@ STANDS_OUT = 0.01
 """Chance with which a window would have so many bad requests, by their share in all of them."""
 
 
-def is_by_turns(hits: NDArray[np.int64], n: NDArray[np.int64], hits_before: int, n_before: int) -> bool:
+def is_by_turns(hits: IntArray, n: IntArray, hits_before: int, n_before: int) -> bool:
     """Whether ``hits`` of ``n`` requests in each window come by turns, more of them than the baseline's make expect.
 
     Two chances are multiplied. They are independent, as the first is given the number of hits: that hits come so close
@@ -44,7 +36,7 @@ def is_by_turns(hits: NDArray[np.int64], n: NDArray[np.int64], hits_before: int,
     return close <= TOGETHER and close * chance_of_more(int(hits.sum()), int(n.sum()), hits_before, n_before) <= BOTH
 
 
-def chance_of_closeness(hits: NDArray[np.int64], n: NDArray[np.int64]) -> float:
+def chance_of_closeness(hits: IntArray, n: IntArray) -> float:
     """With which as many pairs of hits fall into the same window, when hits are dealt out to the requests at random: by
     shuffling, at a fixed seed. The window with the most hits is left out, here and there: once is no turn.
     """
@@ -60,14 +52,14 @@ def chance_of_closeness(hits: NDArray[np.int64], n: NDArray[np.int64]) -> float:
     return (as_many + 1) / (drawn + 1)
 
 
-def standing_out(hits: NDArray[np.int64], n: NDArray[np.int64]) -> NDArray[np.intp]:
+def standing_out(hits: IntArray, n: IntArray) -> NDArray[np.intp]:
     """The windows in which most of them come, ascending."""
     ratio = float(hits.sum() / n.sum()) if n.sum() else 0.0
     by_chance = beta_probability(ratio, np.maximum(hits, 1e-9), n - hits + 1)
     return np.flatnonzero((hits > 1) & (by_chance < STANDS_OUT))
 
 
-def _pairs(hits: NDArray[np.int64]) -> NDArray[np.int64]:
+def _pairs(hits: IntArray) -> IntArray:
     """Of hits in the same window, but in the window with the most; over the last axis."""
     pairs = hits * (hits - 1) // 2
     return np.asarray(pairs.sum(axis=-1) - pairs.max(axis=-1))

@@ -16,10 +16,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from harness.analysis import generator, histogram, phases
-from harness.analysis.lazy import LazyModule
+from harness.analysis.lazy import BoolArray, FloatArray, np
 from harness.analysis.quality import (
     ServiceLevel,
     Windows,
@@ -37,12 +36,6 @@ from harness.criteria.recovery._relapses import is_lasting, passed_over, relapse
 from harness.criteria.recovery._wandering import wandering_of
 from harness.recording import Recording
 from harness.recording_header import Phase
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-else:
-    np = LazyModule("numpy")
 
 TAIL = 0.025
 """Probability beyond each end of the interval."""
@@ -103,7 +96,7 @@ def measure(recording: Recording, settings: Settings | None = None) -> Recovery:
     )
 
 
-def _slower(before: NDArray[np.float64], after: NDArray[np.float64]) -> float | None:
+def _slower(before: FloatArray, after: FloatArray) -> float | None:
     return math.exp(float(after.mean() - before.mean())) if larger(before, after) else None
 
 
@@ -194,13 +187,13 @@ def _judge(
     )
 
 
-def _first(back: NDArray[np.float64], first_after: int, probability: float) -> int | None:
+def _first(back: FloatArray, first_after: int, probability: float) -> int | None:
     """The first window after the spike from which on the target is normal with so much probability."""
     found = np.flatnonzero(back[first_after:] >= probability)
     return None if not len(found) else first_after + int(found[0])
 
 
-def _asked_from(told: NDArray[np.bool_], first: int, k: int) -> int | None:
+def _asked_from(told: BoolArray, first: int, k: int) -> int | None:
     """The first window from ``first`` on that had requests, as at least half of it and the k - 1 after it."""
     for at in range(first, len(told)):
         if told[at] and 2 * told[at : at + k].sum() >= len(told[at : at + k]):

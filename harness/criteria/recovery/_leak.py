@@ -22,15 +22,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING
 
-from harness.analysis.lazy import LazyModule
-from harness.criteria.recovery._trend import MINIMUM_SAMPLES, FloatArray, Trend, hamed_rao, trend
-
-if TYPE_CHECKING:
-    import numpy as np
-else:
-    np = LazyModule("numpy")
+from harness.analysis.lazy import FloatArray, np
+from harness.criteria.recovery._trend import MINIMUM_SAMPLES, Trend, hamed_rao, trend
 
 P_LIMIT = 0.01
 RISE_SHARE = 0.05

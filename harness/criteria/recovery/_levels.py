@@ -13,15 +13,8 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from harness.analysis.lazy import LazyModule
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-else:
-    np = LazyModule("numpy")
+from harness.analysis.lazy import BoolArray, FloatArray, np
 
 BELOW, ABOVE = 16, 32
 """Levels on the two sides of the threshold, the denser the nearer to the ends of the scale."""
@@ -47,13 +40,13 @@ CHANGES = 0.5
 class Posterior:
     """What is known of the level of each window from all of them; shape (windows,)."""
 
-    within_from: NDArray[np.float64]
+    within_from: FloatArray
     """Probability that it is at or below the threshold in this window and in all that follow."""
-    above: NDArray[np.float64]
+    above: FloatArray
     """Probability that it is above in this window."""
 
 
-def posterior(hits: NDArray[np.float64], n: NDArray[np.float64], threshold: float) -> Posterior:
+def posterior(hits: FloatArray, n: FloatArray, threshold: float) -> Posterior:
     """``hits`` of ``n`` requests in each window; both may be fractions, where requests are worth less than one."""
     levels, prior = _grid(threshold)
     logs = np.outer(hits, np.log(levels)) + np.outer(n - hits, np.log1p(-levels))
@@ -71,7 +64,7 @@ def posterior(hits: NDArray[np.float64], n: NDArray[np.float64], threshold: floa
 
 
 def _smoothed(
-    likelihood: NDArray[np.float64], within: NDArray[np.bool_], prior: NDArray[np.float64], moves: NDArray[np.float64]
+    likelihood: FloatArray, within: BoolArray, prior: FloatArray, moves: FloatArray
 ) -> list[tuple[Posterior, float]]:
     """Forwards and backwards, for each of the ways to move, ``moves`` of shape (ways, levels, levels); and the
     logarithm of how likely all windows together are, but for a constant.
@@ -102,7 +95,7 @@ def _smoothed(
     return [(Posterior(within_from[:, way], above[:, way]), float(likely[way])) for way in range(ways)]
 
 
-def _drift(within: NDArray[np.bool_], steps: tuple[float, ...], crossing: bool) -> NDArray[np.float64]:
+def _drift(within: BoolArray, steps: tuple[float, ...], crossing: bool) -> FloatArray:
     """Probabilities to go from one level to another in a window without a jump: to near ones, on the same side or,
     where it is ``crossing``, from above the threshold to below.
     """
@@ -115,7 +108,7 @@ def _drift(within: NDArray[np.bool_], steps: tuple[float, ...], crossing: bool) 
     return stay
 
 
-def _grid(threshold: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _grid(threshold: float) -> tuple[FloatArray, FloatArray]:
     """Levels and their prior probabilities."""
     below = threshold * ((np.arange(BELOW) + 0.5) / BELOW) ** 2
     # Squares of sines are dense at both ends, near the threshold and near the whole.

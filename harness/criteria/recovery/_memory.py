@@ -17,21 +17,14 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
-from harness.analysis.lazy import LazyModule
+from harness.analysis.lazy import FloatArray, np
 from harness.analysis.processes import ProcessSeries, processes
 from harness.analysis.restarts import Restart, restarts
 from harness.criteria.recovery import _leak
 from harness.criteria.recovery._leak import LeakTest, Stretch
-from harness.criteria.recovery._trend import FloatArray
 from harness.recording import Recording
 from harness.recording_header import Phase
-
-if TYPE_CHECKING:
-    import numpy as np
-else:
-    np = LazyModule("numpy")
 
 LAST_SHARE = 0.1
 MINIMUM_SAMPLES = 5

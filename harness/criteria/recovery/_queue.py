@@ -13,19 +13,13 @@ from dataclasses import dataclass
 from enum import Enum
 from fnmatch import fnmatchcase
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 from harness.analysis.distributions import student_quantile
 from harness.analysis.intervals import CONFIDENCE
-from harness.analysis.lazy import LazyModule
+from harness.analysis.lazy import np
 from harness.criteria.recovery._trend import trend
 from harness.recording import Recording
 from harness.recording_header import Phase
-
-if TYPE_CHECKING:
-    import numpy as np
-else:
-    np = LazyModule("numpy")
 
 HELD_S = 2
 """A value holds for so many seconds after its sample, where the next one is late."""

@@ -2,17 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from harness.analysis.lazy import LazyModule
+from harness.analysis.lazy import BoolArray, np
 from harness.analysis.quality import Windows
 from harness.criteria.recovery._baseline_band import Band
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-else:
-    np = LazyModule("numpy")
 
 LONGER = 2
 """Times the longest return so far that a return has to last before it counts, once the target has relapsed."""
@@ -20,7 +12,7 @@ RETURN = 3
 """Windows within the band, in a row, that are told as a return."""
 
 
-def passed_over(seen: Windows, outside: NDArray[np.bool_], first_after: int, k: int, normal: Band) -> NDArray[np.bool_]:
+def passed_over(seen: Windows, outside: BoolArray, first_after: int, k: int, normal: Band) -> BoolArray:
     """Windows outside the band that are what the baseline itself does, or as good as chance: none of them where there
     are more than that.
 
@@ -44,14 +36,14 @@ def passed_over(seen: Windows, outside: NDArray[np.bool_], first_after: int, k: 
     return passed if passed.sum() <= 1 + usual else np.zeros_like(outside)
 
 
-def relapses(not_normal: NDArray[np.bool_], first_after: int) -> tuple[int, ...]:
+def relapses(not_normal: BoolArray, first_after: int) -> tuple[int, ...]:
     """Windows with which the target left the band after it had returned."""
     bad = np.flatnonzero(not_normal)
     before = np.r_[first_after - 1, np.maximum(bad, first_after - 1)][:-1] if len(bad) else bad
     return tuple(bad[(bad > first_after) & (bad - before > RETURN)].tolist())
 
 
-def is_lasting(not_normal: NDArray[np.bool_], first_after: int) -> bool:
+def is_lasting(not_normal: BoolArray, first_after: int) -> bool:
     """Whether the last return lasted for more than twice as long as any before it."""
     bad = np.flatnonzero(not_normal)
     longest = max((int(gap) - 1 for gap in np.diff(np.r_[first_after - 1, bad[bad >= first_after]])), default=0)

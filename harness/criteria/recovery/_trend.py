@@ -11,18 +11,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
 
 from harness.analysis.distributions import normal_above, normal_quantile, ranks
-from harness.analysis.lazy import LazyModule
+from harness.analysis.lazy import FloatArray, np
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-else:
-    np = LazyModule("numpy")
-
-FloatArray: TypeAlias = "NDArray[np.float64]"
 MINIMUM_SAMPLES = 10
 MOST_SAMPLES = 600
 """Longer series are thinned to block medians, because the work grows with the square of the length."""
