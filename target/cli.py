@@ -13,7 +13,7 @@ from typing import Any
 
 import click
 
-from target import backup_cli, fault_cli, node_cli, upstream_cli
+from target import backup_cli, running_cli
 from target.errors import TargetError
 from target.stack import options as stack_options
 from target.stack import parent
@@ -168,7 +168,5 @@ def status(state: Path | None, destination: Path | None) -> None:
         sys.exit(TargetError.exit_code)
 
 
-main.add_command(fault_cli.fault)
-main.add_command(upstream_cli.upstream)
-main.add_command(node_cli.node)
-main.add_command(backup_cli.backup)
+for _command in (running_cli.fault, running_cli.upstream, running_cli.node, backup_cli.backup):
+    main.add_command(_command)

@@ -4,31 +4,22 @@ from __future__ import annotations
 
 import math
 import time
-from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from target.faults.contract import Reading, Record
-from target.faults.share import MAX_RECORDS, Share
+from target.faults.contract import Reading
+from target.faults.share import OfShare
 
 
-@dataclass
-class AcknowledgeBeforeCommit:
+@dataclass(kw_only=True)
+class AcknowledgeBeforeCommit(OfShare):
     """With `after_ms` 0 such a write is never made; else it is made so long after its acknowledgement, once: if there
     is no primary then, it is lost."""
 
-    share: float
     after_ms: float = 0.0
     early: int = field(default=0, init=False)
     lost: int = field(default=0, init=False)
     written: int = field(default=0, init=False)
-    _share: Share = field(init=False, repr=False)
-    _records: deque[Record] = field(init=False, repr=False)
-
-    def __post_init__(self) -> None:
-        """Refuses a share that is none."""
-        self._share = Share(self.share)
-        self._records = deque(maxlen=MAX_RECORDS)
 
     def acknowledges_early(self, entry: str) -> float | None:  # noqa: ARG002
         """Asked for each new write."""
@@ -54,7 +45,3 @@ class AcknowledgeBeforeCommit:
             "written": self.written,
             "pending": pending,
         }
-
-    def records(self) -> Sequence[Record]:
-        """The lost ones: id, and since when that is certain (CLOCK_MONOTONIC seconds)."""
-        return list(self._records)

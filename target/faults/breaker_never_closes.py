@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from target.faults.contract import Reading
+from target.faults.contract import Combine, Reading
 
 
 @dataclass
 class BreakerNeverCloses:
     """A breaker that is closed when the fault comes works normally until it opens."""
 
-    combine: ClassVar[Mapping[str, Callable[[Iterable[float]], float]]] = {"held_from": min}
+    combine: ClassVar[Combine] = {"held_from": min}
 
     held_from: float | None = field(default=None, init=False)
     fast_fails: int = field(default=0, init=False)

@@ -5,7 +5,7 @@ The hooks of a feature stand together. A feature asks `isinstance(faults.active,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
 Reading = int | float | None
@@ -13,16 +13,18 @@ Reading = int | float | None
 
 Record = Mapping[str, int | float | str | None]
 """One event that a fault caused."""
+Combine = Mapping[str, Callable[[Iterable[float]], float]]
+"""How figures of several processes make one, where they are not added up."""
 
 
 @runtime_checkable
 class Fault(Protocol):
-    """Required. A fault may also have `combine: ClassVar[Mapping[str, Combine]]` (see `summed.py`), and
-    `where: ClassVar[str] = "autoscaler"` when it belongs to the controller instead of the API processes."""
+    """Required. A fault may also have `combine: ClassVar[Combine]`, and `where: ClassVar[str] = "autoscaler"` when it
+    belongs to the controller instead of the API processes.
+    """
 
     def status(self) -> Mapping[str, Reading]:
         """What this fault did in this process since it was switched on: the ground truth of a test."""
-        ...
 
 
 @runtime_checkable
@@ -31,7 +33,6 @@ class HasRecords(Protocol):
 
     def records(self) -> Sequence[Record]:
         """Oldest first."""
-        ...
 
 
 @runtime_checkable
@@ -40,7 +41,6 @@ class BeforeLogin(Protocol):
 
     async def before_login(self) -> None:
         """May wait; must not raise."""
-        ...
 
 
 @runtime_checkable
@@ -49,7 +49,6 @@ class AfterLogin(Protocol):
 
     def after_login(self) -> None:
         """Must not raise."""
-        ...
 
 
 @runtime_checkable
@@ -58,7 +57,6 @@ class QueuesLogins(Protocol):
 
     async def turn(self, is_on: Callable[[], bool]) -> bool:
         """Returns when it has come, or `is_on` says no; False: the queue is full, and the login is answered 503."""
-        ...
 
 
 # feed
@@ -70,7 +68,6 @@ class BeforeAccept(Protocol):
 
     async def before_accept(self) -> None:
         """May wait; must not raise."""
-        ...
 
 
 @runtime_checkable
@@ -79,7 +76,6 @@ class DropsConnections(Protocol):
 
     def dropped(self, connections: int) -> None:
         """So many were open, and were closed."""
-        ...
 
 
 @runtime_checkable
@@ -88,7 +84,6 @@ class LosesMessages(Protocol):
 
     def loses_message(self, connection: int, client: str, seq: int) -> bool:
         """Whether this one does not get it."""
-        ...
 
 
 # items
@@ -100,7 +95,6 @@ class LosesInvalidation(Protocol):
 
     def loses_invalidation(self, key: str, version: int) -> bool:
         """Whether the cache is not told."""
-        ...
 
 
 @runtime_checkable
@@ -109,11 +103,9 @@ class ReadsStale(Protocol):
 
     def stale_by_ms(self) -> float | None:
         """How old the answer is to be; None for a normal read."""
-        ...
 
     def served(self, key: str, version: int | None, newest: int | None, age_ms: float) -> None:
         """What that read was answered: `version` was replaced `age_ms` ago, 0 when it is the newest."""
-        ...
 
 
 @runtime_checkable
@@ -122,7 +114,6 @@ class IgnoresOthers(Protocol):
 
     def loaded_alone(self) -> None:
         """A miss that did not look whether somebody else was loading."""
-        ...
 
 
 # db
@@ -134,7 +125,6 @@ class KeepsConnection(Protocol):
 
     def keeps_connection(self) -> bool:
         """Whether it stays out of the pool until the fault is off."""
-        ...
 
 
 @runtime_checkable
@@ -143,7 +133,6 @@ class LeavesTransaction(Protocol):
 
     def leaves_transaction(self) -> bool:
         """Whether a transaction is begun on it and left open, out of the pool, until the fault is off."""
-        ...
 
 
 @runtime_checkable
@@ -152,7 +141,6 @@ class SlowsQuery(Protocol):
 
     def added_ms(self) -> float:
         """How much longer the query runs."""
-        ...
 
 
 @runtime_checkable
@@ -161,7 +149,6 @@ class ForbidsFallback(Protocol):
 
     def refused_fallback(self) -> None:
         """A read that is answered 503 instead."""
-        ...
 
 
 @runtime_checkable
@@ -170,7 +157,6 @@ class PicksReplica(Protocol):
 
     def pick(self, in_turn: str, replicas: Sequence[str]) -> str:
         """Which of `replicas` it is to be, where it would be the turn of `in_turn`."""
-        ...
 
 
 # ledger
@@ -182,11 +168,9 @@ class AcknowledgesEarly(Protocol):
 
     def acknowledges_early(self, entry: str) -> float | None:
         """How many seconds after its acknowledgement the entry is written (inf: never); None: before, as it should."""
-        ...
 
     def settled(self, entry: str, written: bool) -> None:
         """What became of such an entry."""
-        ...
 
 
 @runtime_checkable
@@ -195,7 +179,6 @@ class ForgetsIdempotency(Protocol):
 
     def writes_again(self, entry: str) -> bool:
         """Whether it is written once more."""
-        ...
 
 
 # rate limit
@@ -207,7 +190,6 @@ class CountsAlone(Protocol):
 
     def admitted_alone(self, extra: bool) -> None:
         """A request that this process admitted; `extra` where the common limit would have refused it."""
-        ...
 
 
 @runtime_checkable
@@ -216,7 +198,6 @@ class MisstatesRemaining(Protocol):
 
     def misstate(self, remaining: int, limit: int) -> int:
         """What it says instead."""
-        ...
 
 
 @runtime_checkable
@@ -225,7 +206,6 @@ class FailsClosed(Protocol):
 
     def refused_closed(self) -> None:
         """One of them."""
-        ...
 
 
 # health
@@ -237,11 +217,9 @@ class LeavesSlowly(Protocol):
 
     def leave_after_s(self) -> float:
         """How long it stays: alive for whoever checks, and of no use to anybody else."""
-        ...
 
     def refused_leaving(self) -> None:
         """A request that it answered 503 meanwhile."""
-        ...
 
 
 # quote
@@ -253,7 +231,6 @@ class BypassesBreaker(Protocol):
 
     def bypassed(self, failed: bool) -> None:
         """A call past the breaker, and how it went."""
-        ...
 
 
 @runtime_checkable
@@ -262,7 +239,6 @@ class HoldsOpen(Protocol):
 
     def holds_open(self, is_open: bool) -> bool:
         """Whether the call fails fast, although the breaker might let it through."""
-        ...
 
 
 # autoscaler
@@ -274,7 +250,6 @@ class DelaysStart(Protocol):
 
     def start_delay_s(self) -> float:
         """How long after its start it may be ready at the earliest."""
-        ...
 
 
 @runtime_checkable
@@ -283,4 +258,3 @@ class OverridesDesired(Protocol):
 
     def overrides(self, now: float, current: int, desired: int, least: int, most: int) -> int:
         """How many replicas there shall be instead of `desired`."""
-        ...

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from target.faults.contract import Reading
+from target.faults.contract import Combine, Reading
 
 
 @dataclass
 class DropAll:
     """Code 1012 (service restart) to each connection that was open at that instant."""
 
-    combine: ClassVar[Mapping[str, Callable[[Iterable[float]], float]]] = {"at": min}
+    combine: ClassVar[Combine] = {"at": min}
 
     closed: int = field(default=0, init=False)
     at: float | None = field(default=None, init=False)

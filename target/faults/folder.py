@@ -1,4 +1,4 @@
-"""Finds the faults in this folder and builds one from text parameters, with every mistake named at once."""
+"""The faults in this folder: each by its name, built from text parameters with every mistake named at once."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import dataclasses
 import importlib
 import inspect
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from target.errors import UsageError, all_problems
-from target.faults.contract import Fault
+from target.faults.contract import Combine, Fault, Reading
 
-MACHINERY = frozenset({"contract", "folder", "switchboard", "summed", "share"})
+MACHINERY = frozenset({"contract", "folder", "switchboard", "share"})
 """Modules of this folder that are not faults."""
 
 
@@ -64,6 +64,18 @@ def build(name: str, given: Mapping[str, str]) -> Fault:
 def belongs_to_autoscaler(name: str) -> bool:
     """Whether the controller has this fault, and not the API processes."""
     return getattr(class_of(name), "where", "api") == "autoscaler"
+
+
+def summed(name: str, accounts: Iterable[Mapping[str, Reading]]) -> dict[str, Reading]:
+    """One account of a fault over several processes: each figure as the fault combines it, or added up; None when no
+    process has it.
+    """
+    combine: Combine = getattr(class_of(name), "combine", {})
+    columns: dict[str, list[float]] = {}
+    for account in accounts:
+        for key, value in account.items():
+            columns.setdefault(key, []).extend([] if value is None else [value])
+    return {key: combine.get(key, sum)(values) if values else None for key, values in columns.items()}
 
 
 def class_of(name: str) -> type[Any]:

@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from target.faults.contract import Reading, Record
-from target.faults.share import MAX_RECORDS, Share
+from target.faults.contract import Reading
+from target.faults.share import OfShare, Share
 
 
-@dataclass
-class LostMessages:
+@dataclass(kw_only=True)
+class LostMessages(OfShare):
     """Counted by connection: all receivers of a process lose alike, whenever they came."""
 
-    share: float
     due: int = field(default=0, init=False)
     lost: int = field(default=0, init=False)
     _shares: dict[int, Share] = field(default_factory=dict, init=False, repr=False)
-    _records: deque[Record] = field(init=False, repr=False)
-
-    def __post_init__(self) -> None:
-        """Refuses a share that is none."""
-        Share(self.share)
-        self._records = deque(maxlen=MAX_RECORDS)
 
     def loses_message(self, connection: int, client: str, seq: int) -> bool:
         """Asked for each broadcast and each receiver."""
@@ -37,7 +29,3 @@ class LostMessages:
     def status(self) -> Mapping[str, Reading]:
         """Messages due to a connection, and those of them that it did not get."""
         return {"due": self.due, "lost": self.lost}
-
-    def records(self) -> Sequence[Record]:
-        """Which client missed which sequence number."""
-        return list(self._records)

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from target.faults.contract import Reading
+from target.faults.contract import Combine, Reading
 
 LOOK_S = 0.25
 """So often who waits looks whether the fault is still on."""
@@ -23,7 +23,7 @@ LOOK_S = 0.25
 class RetryStorm:
     """Serves `per_s` logins a second in each process; of more than `bound` that wait (0: any number) it takes none."""
 
-    combine: ClassVar[Mapping[str, Callable[[Iterable[float]], float]]] = {"longest": max}
+    combine: ClassVar[Combine] = {"longest": max}
 
     per_s: float
     bound: int = 0

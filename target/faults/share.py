@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from target.faults.contract import Record
 
 MAX_RECORDS = 10_000
 """A fault keeps the newest so many of its records; its counts go on."""
@@ -42,3 +47,21 @@ class EveryNth:
         """Whether the next event is one of them."""
         self.seen += 1
         return self.seen % self._every == 0
+
+
+@dataclass(kw_only=True)
+class OfShare:
+    """A fault of a known share of what happens, with a record of each event that it caused."""
+
+    share: float
+    _share: Share = field(init=False, repr=False)
+    _records: deque[Record] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Refuses a share that is none."""
+        self._share = Share(self.share)
+        self._records = deque(maxlen=MAX_RECORDS)
+
+    def records(self) -> Sequence[Record]:
+        """Oldest first; "at" is CLOCK_MONOTONIC seconds."""
+        return list(self._records)

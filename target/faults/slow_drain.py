@@ -11,11 +11,11 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from target.faults.contract import Reading
+from target.faults.contract import Combine, Reading
 
 WINDOW_S = 1.0
 
@@ -24,7 +24,7 @@ WINDOW_S = 1.0
 class SlowDrain:
     """All instants are CLOCK_MONOTONIC seconds, which processes of one machine share."""
 
-    combine: ClassVar[Mapping[str, Callable[[Iterable[float]], float]]] = {
+    combine: ClassVar[Combine] = {
         "degraded_from": min,
         "degraded_until": max,
     }

@@ -8,33 +8,25 @@ cache nor gets into it, so that each stale answer is one of those counted here, 
 from __future__ import annotations
 
 import time
-from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from target.faults.contract import Reading, Record
-from target.faults.share import MAX_RECORDS, Share
+from target.faults.contract import Combine, Reading
+from target.faults.share import OfShare
 
 
-@dataclass
-class StaleReplicaRead:
+@dataclass(kw_only=True)
+class StaleReplicaRead(OfShare):
     """An item that did not exist `delay_ms` ago is answered 404, which counts as stale."""
 
-    combine: ClassVar[Mapping[str, Callable[[Iterable[float]], float]]] = {"oldest_ms": max}
+    combine: ClassVar[Combine] = {"oldest_ms": max}
 
     delay_ms: float
     share: float = 1.0
     behind: int = field(default=0, init=False)
     stale: int = field(default=0, init=False)
     oldest_ms: float = field(default=0.0, init=False)
-    _share: Share = field(init=False, repr=False)
-    _records: deque[Record] = field(init=False, repr=False)
-
-    def __post_init__(self) -> None:
-        """Refuses a share that is none."""
-        self._share = Share(self.share)
-        self._records = deque(maxlen=MAX_RECORDS)
 
     def stale_by_ms(self) -> float | None:
         """Asked for each read."""
@@ -54,7 +46,3 @@ class StaleReplicaRead:
     def status(self) -> Mapping[str, Reading]:
         """Reads, those answered from the past, those of them that were stale, and the greatest age."""
         return {"reads": self._share.seen, "behind": self.behind, "stale": self.stale, "oldest_ms": self.oldest_ms}
-
-    def records(self) -> Sequence[Record]:
-        """The stale ones: what was answered (None: 404), what was the newest, and since when."""
-        return list(self._records)

@@ -27,7 +27,7 @@ from harness.recording import Recording
 from harness.recording_file import read
 from harness.verdict import judge
 from target.faults import folder
-from target.faults.summed import summed
+from target.faults.folder import summed
 from target.loopback_http import ask
 from target.stack import state as states
 from tests.run.runs import start

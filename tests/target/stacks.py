@@ -20,7 +20,7 @@ from typing import Any
 import psutil
 
 from target import cli
-from target.faults.summed import summed
+from target.faults.folder import summed
 from target.loopback_http import Reply, ask
 from target.stack.state import Process, StackState, from_json
 from tests.forks import Channel, forked

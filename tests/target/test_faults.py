@@ -14,9 +14,9 @@ import pytest
 from target.errors import UsageError
 from target.faults import folder
 from target.faults.contract import Reading
+from target.faults.folder import summed
 from target.faults.retry_storm import RetryStorm
 from target.faults.slow_drain import SlowDrain
-from target.faults.summed import summed
 from target.loopback_http import ask
 from tests.target.stacks import Stack, at_once, target, until
 
