@@ -67,19 +67,17 @@ class Controller:
         self,
         policy: Policy,
         launcher: Launcher,
-        python: str,
         directory: Path,
         service: api.Service,
         proxy: HaproxyRuntime,
         base: Sequence[BaseReplica],
         token: str,
-        fault_path: str,
         changed: Callable[[], None],
     ) -> None:
         self.policy, self.faults = policy, Switchboard()
         self._proxy, self._base, self._changed = proxy, base, changed
-        self._token, self._fault_path = token, fault_path
-        self._context = ReplicaContext(launcher, python, directory, service, proxy, self._log, self._copy_fault)
+        self._token = token
+        self._context = ReplicaContext(launcher, directory, service, proxy, self._log, self._copy_fault)
         self._replicas: list[Replica] = []
         self._number = len(base)
         started = time.monotonic()
@@ -177,13 +175,13 @@ class Controller:
         """A process that comes later gets the fault that the others have; its account starts at nothing."""
         for one in self._base:
             try:
-                reply = ask("GET", one.url + self._fault_path, self._token, limit_s=TIMEOUT_S)
+                reply = ask("GET", one.url + state.FAULT_PATH, self._token, limit_s=TIMEOUT_S)
             except OSError:  # that one may be dead: ask the next
                 continue
             active = reply.document["active"] if reply.status == 200 else None
             if active is not None:
                 body = {"fault": active["fault"], "parameters": active["parameters"]}
-                ask("PUT", url + self._fault_path, self._token, body, limit_s=TIMEOUT_S)
+                ask("PUT", url + state.FAULT_PATH, self._token, body, limit_s=TIMEOUT_S)
             return
 
     def _log(self, event: str, replica: Replica) -> None:

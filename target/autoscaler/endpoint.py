@@ -10,15 +10,16 @@ from target.autoscaler.controller import Controller
 from target.errors import UsageError
 from target.faults import folder
 from target.stack.endpoint import JsonHandler
+from target.stack.state import FAULT_PATH
 
 
-def handler(controller: Controller, token: str, fault_path: str) -> type[JsonHandler]:
+def handler(controller: Controller, token: str) -> type[JsonHandler]:
     """For an `Endpoint`; only the fault's path needs the token."""
 
     class Handler(JsonHandler):
         def do_GET(self) -> None:  # noqa: N802
             parts = urlsplit(self.path)
-            if parts.path == fault_path:
+            if parts.path == FAULT_PATH:
                 self._fault(lambda: None)
             elif parts.path == "/autoscaler":
                 try:
@@ -47,7 +48,7 @@ def handler(controller: Controller, token: str, fault_path: str) -> type[JsonHan
             controller.faults.switch_on(name, given)
 
         def _fault(self, order: Any) -> None:
-            if urlsplit(self.path).path != fault_path:
+            if urlsplit(self.path).path != FAULT_PATH:
                 self.answer(404, {"error": "not found"})
                 return
             if not self.has_token(token.encode()):

@@ -23,7 +23,6 @@ class ReplicaContext:
     """What a replica's life needs."""
 
     launcher: Launcher
-    python: str
     directory: Path
     service: api.Service
     proxy: HaproxyRuntime
@@ -43,9 +42,7 @@ class Replica:
         port = reserve()
         self.port = port.port
         self.url = api.url(port)
-        self.running: Running = api.start(
-            context.launcher, context.python, context.directory, name, port, context.service
-        )
+        self.running: Running = api.start(context.launcher, context.directory, name, port, context.service)
         self.state = "starting"
         self.since = now
         self.is_serving = False

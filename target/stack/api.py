@@ -41,24 +41,11 @@ class Service:
     """Where spans go."""
 
 
-def start(launcher: Launcher, python: str, directory: Path, name: str, port: Reserved, service: Service) -> Running:
+def start(launcher: Launcher, directory: Path, name: str, port: Reserved, service: Service) -> Running:
     """Start one process on a socket that is ours already; returns at once."""
     environment = {f"TARGET_{field.upper()}": str(value) for field, value in vars(service).items() if value != ""}
-    running = launcher.start(
-        "api",
-        name,
-        [python, "-m", "target.service"],
-        directory / f"{name}.log",
-        environment={
-            **STEADY_MEMORY,
-            **environment,
-            "TARGET_NAME": name,
-            "TARGET_LISTEN_FD": str(port.socket.fileno()),
-        },
-        pass_fds=(port.socket.fileno(),),
-    )
-    port.release()
-    return running
+    environment = {**STEADY_MEMORY, **environment, "TARGET_NAME": name}
+    return launcher.start_module("api", name, "target.service", directory, port, environment)
 
 
 def url(port: Reserved) -> str:

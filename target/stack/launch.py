@@ -18,6 +18,7 @@ from typing import IO, TypeVar
 from target.errors import TargetError
 from target.stack import guard
 from target.stack.identity import Identity, identify
+from target.stack.ports import Reserved
 from target.stack.stop import StopSignals
 
 PR_SET_PDEATHSIG = 1
@@ -106,6 +107,27 @@ class Launcher:
                 self._send_to_guard({"data_directory": str(data_directory)})
             running = Running(role, name, process, identity, log, stop_signal, data_directory)
             self.running.append(running)
+        return running
+
+    def start_module(
+        self,
+        role: str,
+        name: str,
+        module: str,
+        directory: Path,
+        port: Reserved,
+        environment: Mapping[str, str],
+    ) -> Running:
+        """Start one of our own, a module that serves on a socket which is ours already; its log is in ``directory``."""
+        running = self.start(
+            role,
+            name,
+            [sys.executable, "-m", module],
+            directory / f"{name}.log",
+            environment={**environment, "TARGET_LISTEN_FD": str(port.socket.fileno())},
+            pass_fds=(port.socket.fileno(),),
+        )
+        port.release()
         return running
 
     def run(self, name: str, command: Sequence[str], log: Path, run_as: RunAs | None = None) -> None:

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from target.errors import TargetError, UsageError
 from target.stack.ha import state as high_availability
 from target.stack.identity import Identity, identify
@@ -125,25 +127,6 @@ class StackState:
         return dataclasses.asdict(self)
 
 
-def from_json(document: dict[str, Any]) -> StackState:
-    """The inverse of `as_json`; raises KeyError or TypeError on another document."""
-    return StackState(
-        url=document["url"],
-        apis=tuple(Api(**api) for api in document["apis"]),
-        processes=tuple(Process(**process) for process in document["processes"]),
-        postgres=Postgres(**document["postgres"]),
-        valkey=document["valkey"],
-        haproxy=Haproxy(**document["haproxy"]),
-        faults=Faults(**document["faults"]),
-        upstream=Upstream(**document["upstream"]),
-        autoscaler=None if document["autoscaler"] is None else Autoscaler(**document["autoscaler"]),
-        ha=None if document["ha"] is None else high_availability.from_json(document["ha"]),
-        users=Users(**document["users"]),
-        data=document["data"],
-        supervisor=Process(**document["supervisor"]),
-    )
-
-
 def ourselves() -> Process:
     """The process that asks."""
     identity = identify(os.getpid())
@@ -209,8 +192,8 @@ def read(path: Path) -> StackState:
     if not text.strip():
         raise TargetError("the stack is not up yet", "wait until `up` has printed its addresses")
     try:
-        return from_json(json.loads(text))
-    except (ValueError, KeyError, TypeError) as error:
+        return msgspec.json.decode(text, type=StackState)
+    except msgspec.MsgspecError as error:
         raise TargetError(f"{path} is not a state file of a stack", "give the right --state FILE") from error
 
 

@@ -6,7 +6,6 @@ import dataclasses
 import os
 import secrets
 import shutil
-import sys
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from target.autoscaler.controller import BaseReplica, Controller
 from target.autoscaler.endpoint import handler
 from target.autoscaler.policy import Policy
 from target.errors import TargetError
-from target.stack import api, haproxy, parent, postgres, seed, upstream, valkey
+from target.stack import api, haproxy, parent, postgres, seed, valkey
 from target.stack import state as states
 from target.stack.endpoint import Endpoint
 from target.stack.haproxy_runtime import HaproxyRuntime
@@ -117,16 +116,14 @@ def _autoscale(policy: Policy, stack: _Stack, launcher: Launcher, descriptor: in
     controller = Controller(
         policy,
         launcher,
-        sys.executable,
         Path(stack.state.data),
         stack.service,
         HaproxyRuntime(Path(stack.state.haproxy.stats_socket), haproxy.max_sessions_per_server(policy.max)),
         [BaseReplica(name, urls[name], running) for name, running in stack.apis.items()],
         stack.state.faults.token,
-        states.FAULT_PATH,
         changed,
     )
-    endpoint = Endpoint(reserve(), handler(controller, stack.state.faults.token, states.FAULT_PATH))
+    endpoint = Endpoint(reserve(), handler(controller, stack.state.faults.token))
     stack.state = dataclasses.replace(stack.state, autoscaler=states.Autoscaler(endpoint.url))
     return _Scaling(controller, endpoint)
 
@@ -153,7 +150,9 @@ def _bring_up(options: Options, launcher: Launcher, directory: Path, public: Res
     valkey_url = f"redis://:{valkey_password}@{LOOPBACK}:{valkey_port.port}/0"
     upstream_token = secrets.token_urlsafe(18)
     upstream_url = f"http://{LOOPBACK}:{upstream_port.port}"
-    upstream.start(launcher, sys.executable, directory, upstream_port, upstream_token)
+    launcher.start_module(
+        "upstream", "upstream", "target.upstream", directory, upstream_port, {"TARGET_UPSTREAM_TOKEN": upstream_token}
+    )  # the API processes' /readyz waits for it
     valkey_server = valkey.start(launcher, directory, valkey_port, valkey_password)
 
     cluster = postgres.create(
@@ -187,10 +186,7 @@ def _bring_up(options: Options, launcher: Launcher, directory: Path, public: Res
             hash_memory_kib=options.hash_memory_kib,
             hash_time_cost=options.hash_time_cost,
         )
-        apis = {
-            name: api.start(launcher, sys.executable, directory, name, port, service)
-            for name, port in api_ports.items()
-        }
+        apis = {name: api.start(launcher, directory, name, port, service) for name, port in api_ports.items()}
         seed.fill(
             addresses.primary,
             seed.Seed(users.count, users.password, options.hash_memory_kib, options.hash_time_cost),

@@ -17,12 +17,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import psutil
 
 from target import cli
 from target.faults.folder import summed
 from target.loopback_http import Reply, ask
-from target.stack.state import Process, StackState, from_json
+from target.stack.state import Process, StackState
 from tests.forks import Channel, forked
 from tests.run.preloaded import ForkedModule
 
@@ -107,7 +108,7 @@ def started(state_file: Path, *options: str, from_nothing: bool = False, **setti
         if not line:
             assert up.stderr is not None
             raise AssertionError(f"up ended with {up.wait(10)}: {up.stderr.read()}")
-        stack = Stack(up, from_json(json.loads(line)), state_file)
+        stack = Stack(up, msgspec.json.decode(line, type=StackState), state_file)
         with ended_afterwards(up):
             yield stack
 

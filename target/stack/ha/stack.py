@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from target.stack import api, haproxy, postmaster, seed, upstream, valkey
+from target.stack import api, haproxy, postmaster, seed, valkey
 from target.stack import state as states
 from target.stack.endpoint import Endpoint
-from target.stack.ha import database_cluster, database_proxy, otlp, patroni, sentinel
+from target.stack.ha import database_cluster, database_proxy, patroni, sentinel
 from target.stack.ha import state as ha_states
 from target.stack.ha.endpoint import PATH, handler
 from target.stack.ha.layout import Layout
@@ -21,6 +20,7 @@ from target.stack.options import Options
 from target.stack.ports import Reserved, reserve
 
 TICK_S = 0.25
+OTLP = "otlp-receiver"
 
 
 class HaStack:
@@ -84,7 +84,7 @@ def bring_up(options: Options, launcher: Launcher, directory: Path, public: Rese
         node(name, partial(sentinel.start, launcher, directory, "sentinel", name))
     node("upstream", partial(_start_upstream, launcher, layout))
     if options.otlp_receiver:
-        node(otlp.NAME, partial(_start_otlp, launcher, layout))
+        node(OTLP, partial(_start_otlp, launcher, layout))
     service = layout.service()
     with database_cluster.first_primary(patronis, layout.maintenance) as admin:
         seed.create_database(admin, layout.service_password)
@@ -118,16 +118,17 @@ def _start_database_proxy(launcher: Launcher, layout: Layout) -> Running:
 
 def _start_upstream(launcher: Launcher, layout: Layout) -> Running:
     socket = reserve(layout.upstream.port)
-    return upstream.start(launcher, sys.executable, layout.directory, socket, layout.upstream_token)
+    token = {"TARGET_UPSTREAM_TOKEN": layout.upstream_token}
+    return launcher.start_module("upstream", "upstream", "target.upstream", layout.directory, socket, token)
 
 
 def _start_otlp(launcher: Launcher, layout: Layout) -> Running:
-    return otlp.start(launcher, sys.executable, layout.directory, reserve(layout.otlp.port))
+    return launcher.start_module(OTLP, OTLP, "target.otlp", layout.directory, reserve(layout.otlp.port), {})
 
 
 def _start_api(launcher: Launcher, layout: Layout, service: api.Service, name: str) -> Running:
     socket = reserve(layout.apis[name].port)
-    return api.start(launcher, sys.executable, layout.directory, name, socket, service)
+    return api.start(launcher, layout.directory, name, socket, service)
 
 
 def _start_proxy(launcher: Launcher, layout: Layout) -> Running:

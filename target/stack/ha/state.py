@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 
 @dataclass(frozen=True)
@@ -74,19 +73,3 @@ class HighAvailability:
     otlp: str | None
     """The OTLP/HTTP receiver, to which an exporter adds /v1/traces."""
     nodes: NodeControl
-
-
-def from_json(document: dict[str, Any]) -> HighAvailability:
-    """The inverse of `dataclasses.asdict`; raises KeyError or TypeError on another document."""
-    postgres, valkey = document["postgres"], document["valkey"]
-    return HighAvailability(
-        postgres=DatabaseCluster(**{**postgres, "nodes": tuple(DatabaseNode(**one) for one in postgres["nodes"])}),
-        valkey=Valkeys(
-            service_name=valkey["service_name"],
-            sentinels=tuple(valkey["sentinels"]),
-            nodes=tuple(ValkeyNode(**one) for one in valkey["nodes"]),
-        ),
-        haproxy=DatabaseProxy(**document["haproxy"]),
-        otlp=document["otlp"],
-        nodes=NodeControl(**document["nodes"]),
-    )
