@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import MISSING
+from typing import Any
 
 from harness.criteria._criterion import Criterion, Guard
 from harness.criteria._filters import unmatched
@@ -52,10 +53,7 @@ def name_of(spec: CriterionSpec) -> str:
 
 def title_of(criterion: str) -> str:
     """What its findings are called in reports, where they say nothing of the run; empty where it is not known."""
-    try:
-        return str(_FOLDER.class_of(criterion).title)
-    except ConfigurationError:
-        return ""
+    return str(_of_class(criterion, "title", ""))
 
 
 def guard_specs() -> tuple[CriterionSpec, ...]:
@@ -88,18 +86,12 @@ def evidence_of(criterion: str) -> str:
     """From what its figure is measured: ``clients``, ``target`` or ``run``. Where that is not declared, or the
     criterion is not known, it counts as measured by the clients, so that a guard of these voids it.
     """
-    try:
-        return str(getattr(_FOLDER.class_of(criterion), "evidence", CLIENTS))
-    except ConfigurationError:
-        return CLIENTS
+    return str(_of_class(criterion, "evidence", CLIENTS))
 
 
 def follows(criterion: str) -> tuple[str, ...]:
     """The criteria whose FAIL leaves it without a PASS; none where it is not known."""
-    try:
-        return tuple(getattr(_FOLDER.class_of(criterion), "follows", ()))
-    except ConfigurationError:
-        return ()
+    return tuple(_of_class(criterion, "follows", ()))
 
 
 def rests_on(criterion: str) -> tuple[str, ...]:
@@ -115,18 +107,20 @@ def rests_on(criterion: str) -> tuple[str, ...]:
 
 def guarded_by(criterion: str) -> tuple[str, ...]:
     """The evidence that a guard protects; nothing where it is none."""
-    try:
-        return tuple(getattr(_FOLDER.class_of(criterion), "guarded", ()))
-    except ConfigurationError:
-        return ()
+    return tuple(_of_class(criterion, "guarded", ()))
 
 
 def is_about_generator(criterion: str) -> bool:
     """Whether it is a guard that objects to what made the load, and not to the target."""
+    return bool(_of_class(criterion, "of_generator", False))
+
+
+def _of_class(criterion: str, attribute: str, otherwise: Any) -> Any:
+    """What the class of a criterion declares; ``otherwise`` where it is not known, or does not."""
     try:
-        return bool(getattr(_FOLDER.class_of(criterion), "of_generator", False))
+        return getattr(_FOLDER.class_of(criterion), attribute, otherwise)
     except ConfigurationError:
-        return False
+        return otherwise
 
 
 def without_objection(spec: CriterionSpec, recording: Recording) -> Recording | None:
