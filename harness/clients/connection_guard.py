@@ -123,12 +123,6 @@ def arm(allowed: Collection[str], resolve: Resolve = system_addresses) -> None:
         sys.addaudithook(_audit)
 
 
-def disarm() -> None:
-    """For tests: a hook itself cannot be taken away."""
-    global _guard
-    _guard = _Guard()
-
-
 def consented() -> list[str]:
     """The hosts, for a process that this one starts."""
     return sorted(_guard.names)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from dataclasses import dataclass
 
 from starlette.requests import Request
@@ -12,7 +11,7 @@ from starlette.routing import Route
 
 from target.faults.contract import QueuesLogins
 from target.faults.switchboard import Switchboard
-from target.service.request_body import is_storable
+from target.service.request_body import MalformedBody, body_of, decoded, is_storable
 from target.service.resources import Resources
 from target.service.unavailable import Unavailable
 
@@ -28,10 +27,6 @@ class Credentials:
     password: str
 
 
-class MalformedRequest(ValueError):  # noqa: N818
-    """The request's body is not what this endpoint takes; the text says what is wrong."""
-
-
 def routes(resources: Resources) -> list[Route]:
     """The two routes of this feature."""
 
@@ -40,17 +35,16 @@ def routes(resources: Resources) -> list[Route]:
         count = resources.metrics.logins.labels
         try:
             await _turn(resources.faults)
-            credentials = parse_credentials(await _body(request))
-            account = await resources.database.account(credentials.username)
+            credentials = parse_credentials(await body_of(request, LARGEST_BODY_BYTES))
+            stored_hash = await resources.database.password_hash(credentials.username)
             # The connection is back in its pool here: hashing must not hold it.
-            stored_hash = None if account is None else account.password_hash
             if not await resources.passwords.verify(stored_hash, credentials.password):
                 count("wrong").inc()
                 return JSONResponse({"error": "wrong username or password"}, status_code=401)
             token = await resources.sessions.open_session(credentials.username)
-        except MalformedRequest as error:
+        except MalformedBody:
             count("malformed").inc()
-            return JSONResponse({"error": str(error)}, status_code=400)
+            raise
         except Unavailable:
             count("unavailable").inc()
             raise
@@ -60,8 +54,8 @@ def routes(resources: Resources) -> list[Route]:
 
     async def me(request: Request) -> JSONResponse:
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        session = await resources.sessions.find(token) if scheme.lower() == "bearer" else None
-        profile = None if session is None else await resources.database.profile(session.username)
+        username = await resources.sessions.username_of(token) if scheme.lower() == "bearer" else None
+        profile = None if username is None else await resources.database.profile(username)
         if profile is None:
             return JSONResponse({"error": "no valid session"}, status_code=401, headers={"WWW-Authenticate": "Bearer"})
         return JSONResponse(dataclasses.asdict(profile))
@@ -70,18 +64,13 @@ def routes(resources: Resources) -> list[Route]:
 
 
 def parse_credentials(body: bytes) -> Credentials:
-    """The credentials in a JSON body; raises MalformedRequest."""
-    try:
-        document = json.loads(body)
-    except (ValueError, RecursionError) as error:  # RecursionError: thousands of nested brackets
-        raise MalformedRequest("the body is not JSON") from error
-    if not isinstance(document, dict):
-        raise MalformedRequest("the body is not a JSON object")
+    """The credentials in a JSON body; raises MalformedBody."""
+    document = decoded(body)
     values = []
     for name in ("username", "password"):
         value = document.get(name)
         if not isinstance(value, str) or not 0 < len(value) <= LONGEST_FIELD or not is_storable(value):
-            raise MalformedRequest(f"{name} must be a string of 1 to {LONGEST_FIELD} characters")
+            raise MalformedBody(f"{name} must be a string of 1 to {LONGEST_FIELD} characters")
         values.append(value)
     return Credentials(*values)
 
@@ -91,12 +80,3 @@ async def _turn(faults: Switchboard) -> None:
     fault = faults.active
     if isinstance(fault, QueuesLogins) and not await fault.turn(lambda: faults.active is fault):
         raise Unavailable("logins", "too many wait for their turn")
-
-
-async def _body(request: Request) -> bytes:
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > LARGEST_BODY_BYTES:
-            raise MalformedRequest(f"the body is larger than {LARGEST_BODY_BYTES} bytes")
-    return body

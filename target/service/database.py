@@ -55,14 +55,6 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Account:
-    """What login needs of a user."""
-
-    user_id: int
-    password_hash: str
-
-
-@dataclass(frozen=True)
 class Profile:
     """What /auth/me shows of a user, and which server it was read from."""
 
@@ -118,10 +110,10 @@ class Database:
             if node.role == "replica" and (node.lag_s is None or node.lag_s <= self._max_lag_s)
         ]
 
-    async def account(self, username: str) -> Account | None:
-        """The user's id and hash from the primary; raises Unavailable."""
-        row = await self.from_primary("SELECT id, password_hash FROM users WHERE username = %s", username)
-        return None if row is None else Account(user_id=row[0], password_hash=row[1])
+    async def password_hash(self, username: str) -> str | None:
+        """That of a user, from the primary; raises Unavailable."""
+        row = await self.from_primary("SELECT password_hash FROM users WHERE username = %s", username)
+        return None if row is None else str(row[0])
 
     async def profile(self, username: str) -> Profile | None:
         """The user's row from a replica; from the primary when none can be read, or has it not yet."""

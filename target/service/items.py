@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter as Tally
 from dataclasses import dataclass
 
@@ -14,7 +13,7 @@ from starlette.routing import Route
 from target.faults.contract import IgnoresOthers, LosesInvalidation, ReadsStale
 from target.service.item_cache import CacheUnavailable
 from target.service.item_store import Item
-from target.service.request_body import is_storable
+from target.service.request_body import MalformedBody, decoded, is_storable
 from target.service.resources import Resources
 
 LONGEST_KEY = 200
@@ -99,10 +98,7 @@ def routes(resources: Resources) -> list[Route]:
 
     async def write(request: Request) -> JSONResponse:
         key = request.path_params["key"]
-        try:
-            item = parse_item(key, await request.body())
-        except ValueError as error:
-            return JSONResponse({"error": str(error)}, status_code=400)
+        item = parse_item(key, await request.body())
         if not await store.write(key, item.version, item.value):
             return JSONResponse({"error": f"version {item.version} of {key} exists already"}, status_code=409)
         reads.writes.inc()
@@ -151,20 +147,15 @@ def key_problem(key: str) -> str | None:
 
 
 def parse_item(key: str, body: bytes) -> Item:
-    """The item in a PUT's body; raises ValueError that says what is wrong."""
+    """The item in a PUT's body; raises MalformedBody."""
     if (problem := key_problem(key)) is not None:
-        raise ValueError(problem)
-    try:
-        document = json.loads(body)
-    except (ValueError, RecursionError):
-        raise ValueError("the body is not JSON") from None
-    if not isinstance(document, dict):
-        raise ValueError("the body is not a JSON object")
+        raise MalformedBody(problem)
+    document = decoded(body)
     version, value = document.get("version"), document.get("value")
     if not isinstance(version, int) or isinstance(version, bool) or not -(2**63) <= version < 2**63:
-        raise ValueError("version must be a whole number of 64 bits")
+        raise MalformedBody("version must be a whole number of 64 bits")
     if not isinstance(value, str) or len(value) > LONGEST_VALUE or not is_storable(value):
-        raise ValueError(f"value must be a string of at most {LONGEST_VALUE} characters")
+        raise MalformedBody(f"value must be a string of at most {LONGEST_VALUE} characters")
     return Item(version, value)
 
 

@@ -39,14 +39,24 @@ class IdempotencyKey:
 
 async def json_object(request: Request) -> dict[str, Any]:
     """The body; raises MalformedBody."""
+    return decoded(await body_of(request, LARGEST_BODY_BYTES))
+
+
+async def body_of(request: Request, largest_bytes: int) -> bytes:
+    """As it came; raises MalformedBody for a larger one."""
     body = b""
     async for chunk in request.stream():
         body += chunk
-        if len(body) > LARGEST_BODY_BYTES:
-            raise MalformedBody(f"the body is larger than {LARGEST_BODY_BYTES} bytes")
+        if len(body) > largest_bytes:
+            raise MalformedBody(f"the body is larger than {largest_bytes} bytes")
+    return body
+
+
+def decoded(body: bytes) -> dict[str, Any]:
+    """The JSON object that it is; raises MalformedBody."""
     try:
         document = json.loads(body)
-    except (ValueError, RecursionError):
+    except (ValueError, RecursionError):  # RecursionError: thousands of nested brackets
         raise MalformedBody("the body is not JSON") from None
     if not isinstance(document, dict):
         raise MalformedBody("the body is not a JSON object")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 import time
-from dataclasses import dataclass
 from typing import Any
 
 import jwt
@@ -16,14 +15,6 @@ from target.service.unavailable import Unavailable
 CONNECTIONS = 16
 ANSWER_WITHIN_S = 2.0
 ALGORITHM = "HS256"
-
-
-@dataclass(frozen=True)
-class Session:
-    """Who a valid token belongs to."""
-
-    session_id: str
-    username: str
 
 
 class Sessions:
@@ -58,8 +49,8 @@ class Sessions:
         except jwt.InvalidTokenError:
             return None
 
-    async def find(self, token: str) -> Session | None:
-        """The session of a genuine, unexpired token whose session still exists; else None."""
+    async def username_of(self, token: str) -> str | None:
+        """To whom a genuine, unexpired token belongs whose session still exists; else None."""
         claims = self._claims(token)
         if claims is None:
             return None
@@ -68,7 +59,7 @@ class Sessions:
             owner = await self._client.get(_key(session_id))
         except valkey_client.UNAVAILABLE_ERRORS as error:
             raise Unavailable("valkey", f"session not read ({type(error).__name__})") from error
-        return Session(session_id, username) if owner == username else None
+        return username if owner == username else None
 
     async def ping(self) -> None:
         """Raises whatever the client raises when Valkey does not answer."""

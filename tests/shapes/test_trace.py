@@ -340,8 +340,8 @@ def test_why_prometheus_refuses_a_query_is_said_in_its_words(body: object, told:
         ("http://u:hush@127.0.0.1:1/x", "onnection"),
     ],
 )
-def test_only_an_address_that_load_may_go_to_is_read(url: str, told: str) -> None:
-    connection_guard.disarm()
+def test_only_an_address_that_load_may_go_to_is_read(url: str, told: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection_guard, "_guard", connection_guard._Guard())  # armed by nobody before
     (problem,) = read(url, Wanted()).problems
     assert told in problem and "hush" not in problem
 

@@ -12,7 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from target.loopback_http import ask
-from target.service.auth import MalformedRequest, parse_credentials
+from target.service.auth import parse_credentials
+from target.service.request_body import MalformedBody
 from tests.target.stacks import Stack, signal_tree, until
 
 
@@ -73,7 +74,7 @@ def test_a_malformed_body_is_a_400(stack: Stack, body: bytes) -> None:
 
 def test_parsing_names_the_field() -> None:
     """The text of the 400 says what to change."""
-    with pytest.raises(MalformedRequest, match="password"):
+    with pytest.raises(MalformedBody, match="password"):
         parse_credentials(b'{"username": "user0"}')
 
 

@@ -162,7 +162,6 @@ class Goodput:
     """Requests that were answered ok within the SLO …"""
     offered: int
     """… of so many."""
-    baseline_ratio: float
     figure: float
     interval: tuple[float, float]
 
@@ -178,9 +177,7 @@ class Goodput:
         low, high = intervals.error_ratio(_as_tallies(seen)).interval
         figure = good / offered / normal_ratio
         within = (1 - high) / normal_ratio, (1 - low) / normal_ratio
-        return cls(
-            start_s, end_s, good, offered, normal_ratio, figure, (min(figure, within[0]), max(figure, within[1]))
-        )
+        return cls(start_s, end_s, good, offered, figure, (min(figure, within[0]), max(figure, within[1])))
 
     def is_back(self, limit: float) -> bool | None:
         """None: it cannot be told."""

@@ -59,10 +59,6 @@ class OAuth2Tokens:
             raise NotReadyError(f"{self._path}: nobody has logged in yet")
         return {"Authorization": f"Bearer {self._access_token}"}
 
-    @property
-    def can_refresh(self) -> bool:
-        return bool(self._refresh_token)
-
     def password_request(self, username: str, password: str) -> Request:
         """A login, for a gate to send; its answer goes to :meth:`accept`."""
         return self._request("password", username=username, password=password)
