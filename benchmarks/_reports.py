@@ -17,7 +17,7 @@ from pathlib import Path
 
 from locust.rpc.protocol import Message
 
-from harness.analysis import phases
+from harness.analysis import phases, tallies
 from harness.analysis.answer_sizes import size_index
 from harness.analysis.histogram import bucket_index, quantile_us
 from harness.live.state import SETTLES_S, LiveState
@@ -93,7 +93,7 @@ def text(sent: list[list[bytes]], writer: RecordingWriter, _: LiveState) -> None
                 if line.startswith('{"kind":"slice"') and isinstance(piece := decode(line), Slice):
                     seconds[piece.t].append(piece)
         seconds.pop(t - WINDOW_S, None)
-        tally = phases.tally(tuple(piece for pieces in seconds.values() for piece in pieces))
+        tally = tallies.tally(tuple(piece for pieces in seconds.values() for piece in pieces))
         quantile_us(tally.latency, 0.95, tally.failed)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from harness.analysis import histogram, phases
+from harness.analysis import histogram, phases, tallies
 from harness.recording import Recording, Slice
 from reports import _quantity
 
@@ -51,39 +51,39 @@ def table(recording: Recording) -> Table:
     worst = _worst_ratio(added)
     most = MOST_NAMES if len(worst) <= MOST_NAMES else FIRST_NAMES
     for number, (short, named) in enumerate(grouped.items()):
-        tallies = added[short]
+        by_name = added[short]
         seen = {name: statuses(pieces) for name, pieces in named.items()}
-        order = sorted(tallies, key=lambda name: (-tallies[name].failed, -tallies[name].intended, name))
-        of_names += [((-worst[name], name, number), _row(short, name, tallies[name], seen[name])) for name in order]
+        order = sorted(by_name, key=lambda name: (-by_name[name].failed, -by_name[name].intended, name))
+        of_names += [((-worst[name], name, number), _row(short, name, by_name[name], seen[name])) for name in order]
         # Of hundreds of thousands of slices each histogram is added up once.
         lost = {
-            name: phases.tally(tuple(piece for piece in pieces if not phases.is_good_instant(piece)))
+            name: tallies.tally(tuple(piece for piece in pieces if not phases.is_good_instant(piece)))
             for name, pieces in named.items()
             if phases.is_of_connection(name)
         }
         every = tuple(piece for pieces in named.values() for piece in pieces)
-        together = phases.merged({**tallies, **lost}.values())
+        together = tallies.merged({**by_name, **lost}.values())
         of_phases.append(_row(labels.get(short, short), "", together, statuses(every)))
         of_phases += [_row(labels.get(short, short), *each) for each in _by_class(every)]
         if len(order) > 1:
-            of_phases += [_row(labels.get(short, short), name, tallies[name], seen[name]) for name in order[:most]]
+            of_phases += [_row(labels.get(short, short), name, by_name[name], seen[name]) for name in order[:most]]
     ordered = tuple(row for _, row in sorted(of_names, key=lambda each: each[0]))
     return Table(tuple(of_phases), ordered if len(worst) > MOST_NAMES else ())
 
 
-def _by_class(pieces: Iterable[Slice]) -> Iterator[tuple[str, phases.Tally, str]]:
+def _by_class(pieces: Iterable[Slice]) -> Iterator[tuple[str, tallies.Tally, str]]:
     """The requests of each class of users, where they are kept apart."""
     of_class: dict[str, list[Slice]] = {}
     for piece in pieces:
         if piece.user_class and not phases.is_good_instant(piece):
             of_class.setdefault(piece.user_class, []).append(piece)
     for name, own in sorted(of_class.items()):
-        yield f"{phases.OF_CLASS}{name}", phases.tally(tuple(own)), statuses(own)
+        yield f"{phases.OF_CLASS}{name}", tallies.tally(tuple(own)), statuses(own)
 
 
 def statuses(pieces: Iterable[Slice]) -> str:
     """``200``, or ``200 (480), 503 (20)``; nothing where none is known."""
-    counts = phases.statuses(pieces)
+    counts = tallies.statuses(pieces)
     if len(counts) == 1:
         return str(next(iter(counts)))
     return ", ".join(f"{status} ({_quantity.count(count)})" for status, count in counts.items()) or _quantity.NOTHING
@@ -95,16 +95,16 @@ def names_with_several_statuses(recording: Recording) -> list[tuple[str, str, st
     of_name: dict[str, set[int]] = {}
     for named in grouped.values():
         for name, pieces in named.items():
-            of_name.setdefault(name, set()).update(phases.statuses(pieces))
+            of_name.setdefault(name, set()).update(tallies.statuses(pieces))
     return [
         (phase, name, statuses(pieces))
         for phase, named in grouped.items()
         for name, pieces in sorted(named.items())
-        if len(of_name[name]) > 1 and phases.statuses(pieces)
+        if len(of_name[name]) > 1 and tallies.statuses(pieces)
     ]
 
 
-def _worst_ratio(added: dict[str, dict[str, phases.Tally]]) -> dict[str, float]:
+def _worst_ratio(added: dict[str, dict[str, tallies.Tally]]) -> dict[str, float]:
     """Name → its largest error ratio in any phase."""
     worst: dict[str, float] = {}
     for named in added.values():
@@ -113,7 +113,7 @@ def _worst_ratio(added: dict[str, dict[str, phases.Tally]]) -> dict[str, float]:
     return worst
 
 
-def _row(label: str, name: str, tally: phases.Tally, seen: str) -> PhaseRow:
+def _row(label: str, name: str, tally: tallies.Tally, seen: str) -> PhaseRow:
     ratio = _quantity.quantity(tally.error_ratio, "ratio")
     latency = {} if phases.is_of_connection(name) else tally.latency  # an instant has none
     latencies = [

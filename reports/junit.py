@@ -10,7 +10,7 @@ import math
 
 from junitparser import Error, Failure, JUnitXml, Properties, Property, TestCase, TestSuite
 
-from harness.analysis import phases
+from harness.analysis import phases, tallies
 from harness.findings import Finding, Outcome, Verdict
 from harness.recording import Recording
 from harness.safe_text import safe
@@ -33,7 +33,7 @@ def render(recording: Recording, verdict: Verdict) -> str:
     suite.add_property("verdict", verdict.outcome.value)
     for phase, named in phases.by_phase_and_name(recording).items():
         for name, pieces in sorted(named.items()):
-            if phases.statuses(pieces):
+            if tallies.statuses(pieces):
                 key = f"statuses of {name}, {phase}"
                 suite.add_property(safe(key), _phase_table.statuses(pieces))
     for finding in verdict.findings:

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from harness.analysis import phases, traces
+from harness.analysis import phases, tallies, traces
 from harness.analysis.alert_episodes import Episode
 from harness.analysis.alerts import episodes
 from harness.analysis.amplification import by_phase
@@ -160,7 +160,7 @@ def _statuses(recording: Recording) -> Json:
         {"phase": phase, "name": name, "statuses": {str(status): count for status, count in counts.items()}}
         for phase, named in phases.by_phase_and_name(recording).items()
         for name, pieces in sorted(named.items())
-        if (counts := phases.statuses(pieces))
+        if (counts := tallies.statuses(pieces))
     ]
 
 

@@ -17,7 +17,8 @@ from harness.analysis import error_budget, histogram
 from harness.analysis.alert_episodes import Book, Condition, Episode
 from harness.analysis.error_budget import BurnRates, Objective
 from harness.analysis.once import once
-from harness.analysis.phases import RunningTally, is_good_instant, shedding
+from harness.analysis.phases import is_good_instant, shedding
+from harness.analysis.tallies import RunningTally
 from harness.analysis.target_memory import memory_bytes, memory_key
 from harness.parameters import parameters_of
 from harness.plugins import parameter

@@ -10,7 +10,7 @@ import math
 from collections.abc import Sequence
 
 from harness.analysis import histogram
-from harness.analysis.phases import Tally
+from harness.analysis.tallies import Tally
 from harness.recording import Recording
 from harness.recording_header import Phase
 

@@ -23,7 +23,7 @@ from harness.analysis.effective_size import (
     stretch_of_failures,
 )
 from harness.analysis.lazy import FloatArray, np
-from harness.analysis.phases import Tally
+from harness.analysis.tallies import Tally
 from harness.recording_values import Sparse
 
 CONFIDENCE = 0.95

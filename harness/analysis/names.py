@@ -8,7 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from operator import attrgetter
 
-from harness.analysis import phases
+from harness.analysis import phases, tallies
 from harness.analysis.once import once
 from harness.recording import Recording, Slice
 from harness.recording_values import CENSORED, ITERATION, OK, OTHER_NAMES
@@ -29,7 +29,7 @@ def outside_of_phases_in_words(recording: Recording) -> Iterator[str]:
 
 
 def _in_words(stretch: str, what_for: str, pieces: Sequence[Slice]) -> Iterator[str]:
-    tally = phases.tally(tuple(pieces))
+    tally = tallies.tally(tuple(pieces))
     if not tally.intended:
         return
     names = Counter[str]()

@@ -8,13 +8,12 @@ become of these: see :func:`settled`.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from fnmatch import fnmatchcase
 
 from harness.analysis import generator, histogram
 from harness.analysis.once import once
+from harness.analysis.tallies import Tally, tally
 from harness.recording import Recording, Slice
 from harness.recording_header import Header, Phase
 from harness.recording_values import (
@@ -29,7 +28,6 @@ from harness.recording_values import (
     UNFINISHED,
     UNSENT,
     UNSERVED,
-    Sparse,
 )
 
 WARM_UP = "warm-up, in no phase"
@@ -50,78 +48,6 @@ RECONNECTIONS = "WS * reconnect"
 """Names of the requests with which users of WebSockets are back after a loss."""
 FAILED_ATTEMPTS = f"{ATTEMPT} * reconnect"
 """Names of what they tried in vain for that, of which nothing else is kept: no share of anything."""
-
-
-@dataclass(frozen=True)
-class Tally:
-    """Requests of a stretch of time."""
-
-    intended: int
-    """Requests that should have begun, whatever became of them."""
-    ok: int
-    causes: Mapping[str, int]
-    """Failed requests by outcome, most frequent first."""
-    bytes: int
-    latency: Sparse
-    """Latency of the requests answered ok, from the intended start."""
-    service: Sparse
-    """Service time of the same requests, from the actual send."""
-    waited: Sparse = field(default_factory=dict)
-    """Of the requests that had no answer when the run was cut off: how long they had waited, at least."""
-
-    @property
-    def unknown(self) -> int:
-        """Requests that may have failed or not: they had no answer when the run was cut off."""
-        return histogram.total(self.waited)
-
-    @property
-    def failed(self) -> int:
-        return self.intended - self.ok - self.unknown
-
-    @property
-    def error_ratio(self) -> float | None:
-        """Failed ÷ intended, those that nobody knows about not counted as failed; None without requests."""
-        return self.failed / self.intended if self.intended else None
-
-
-class RunningTally:
-    """Requests added up as they come, in any order: a tally that still grows."""
-
-    __slots__ = ("causes", "failed", "intended", "latency")
-
-    def __init__(self) -> None:
-        self.intended = 0
-        self.failed = 0
-        self.causes: dict[str, int] = {}
-        """Failed requests by outcome."""
-        self.latency: dict[int, int] = {}
-        """Of the requests answered ok, from the intended start."""
-
-    def add(self, piece: Slice) -> None:
-        self.intended += piece.count
-        if piece.outcome == OK:
-            histogram.add(self.latency, piece.latency)
-        elif piece.count:
-            self.failed += piece.count
-            self.causes[piece.outcome] = self.causes.get(piece.outcome, 0) + piece.count
-
-    def merge(self, other: RunningTally) -> None:
-        self.intended += other.intended
-        self.failed += other.failed
-        histogram.add(self.latency, other.latency)
-        histogram.add(self.causes, other.causes)
-
-    def merge_failures(self, other: RunningTally) -> None:
-        self.intended += other.failed
-        self.failed += other.failed
-        histogram.add(self.causes, other.causes)
-
-    def take_off(self, other: RunningTally) -> None:
-        """The inverse of :meth:`merge`."""
-        self.intended -= other.intended
-        self.failed -= other.failed
-        histogram.subtract(self.latency, other.latency)
-        histogram.subtract(self.causes, other.causes)
 
 
 def slices_of(recording: Recording, phase: Phase, name: str = "") -> tuple[Slice, ...]:
@@ -267,40 +193,6 @@ def _censored(piece: Slice, ended_s: float) -> Slice:
     return replace(piece, outcome=CENSORED, latency={index: count for index, count in waited.items() if count})
 
 
-def tally(slices: tuple[Slice, ...]) -> Tally:
-    """Adds slices up."""
-    good = [piece for piece in slices if piece.outcome == OK]
-    causes: Counter[str] = Counter()
-    for piece in slices:
-        if piece.outcome not in (OK, CENSORED) and piece.count:
-            causes[piece.outcome] += piece.count
-    return Tally(
-        intended=sum(piece.count for piece in slices),
-        ok=sum(piece.count for piece in good),
-        causes=dict(causes.most_common()),
-        bytes=sum(piece.bytes for piece in slices),
-        latency=histogram.merge(piece.latency for piece in good),
-        service=histogram.merge(piece.latency if piece.service is None else piece.service for piece in good),
-        waited=histogram.merge(piece.latency for piece in slices if piece.outcome == CENSORED),
-    )
-
-
-def merged(tallies: Collection[Tally]) -> Tally:
-    """Tallies added up."""
-    causes: Counter[str] = Counter()
-    for each in tallies:
-        causes.update(each.causes)
-    return Tally(
-        intended=sum(each.intended for each in tallies),
-        ok=sum(each.ok for each in tallies),
-        causes=dict(causes.most_common()),
-        bytes=sum(each.bytes for each in tallies),
-        latency=histogram.merge(each.latency for each in tallies),
-        service=histogram.merge(each.service for each in tallies),
-        waited=histogram.merge(each.waited for each in tallies),
-    )
-
-
 def of_phase(recording: Recording, phase: Phase, name: str = "") -> Tally:
     """The requests of one phase."""
     return tally(slices_of(recording, phase, name))
@@ -316,17 +208,6 @@ def by_second(recording: Recording, phase: Phase, name: str = "") -> tuple[Tally
         grouped.setdefault(piece.t, []).append(piece)
     nothing = tally(())
     return tuple(tally(tuple(grouped[t])) if t in grouped else nothing for t in range(phase.start_s, phase.end_s))
-
-
-def statuses(slices: Iterable[Slice]) -> dict[int, int]:
-    """HTTP status → answers, most frequent first. Where redirects were followed it is that of the last answer; what had
-    no answer, or none with a status, is left out, and so is every answer of a recording that did not keep them yet.
-    """
-    counts: Counter[int] = Counter()
-    for piece in slices:
-        if piece.status and piece.count:
-            counts[piece.status] += piece.count
-    return dict(sorted(counts.items(), key=lambda each: (-each[1], each[0])))
 
 
 @once

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from harness.analysis import generator, histogram, phases
+from harness.analysis import generator, histogram, phases, tallies
 from harness.analysis.lazy import BoolArray, FloatArray, IntArray, np
 from harness.recording import Recording, Slice
 from harness.recording_header import Phase
@@ -102,8 +102,8 @@ def service_levels(
     by_name: dict[str, list[Slice]] = defaultdict(list)
     for piece in pieces:
         by_name[piece.name].append(piece)
-    overall = phases.tally(pieces)
-    named = {name: phases.tally(tuple(group)) for name, group in by_name.items()}
+    overall = tallies.tally(pieces)
+    named = {name: tallies.tally(tuple(group)) for name, group in by_name.items()}
     found = []
     for quantile, floor_ratio in ((SLO_QUANTILE, 0.0), (0.5, USUAL_FLOOR_RATIO)):
         overall_s = _limit_s(overall, quantile, floor_s, floor_ratio)
@@ -226,7 +226,7 @@ def _parts(answered: Sequence[Placed]) -> Iterator[Sequence[Placed]]:
         yield answered[begin : begin + AT_A_TIME]
 
 
-def _limit_s(tally: phases.Tally, quantile: float, floor_s: float, floor_ratio: float) -> float | None:
+def _limit_s(tally: tallies.Tally, quantile: float, floor_s: float, floor_ratio: float) -> float | None:
     value_us = histogram.quantile_us(tally.latency, quantile, tally.failed)
     if value_us is None or math.isinf(value_us):
         return None

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from harness.analysis.effective_size import block_length
 from harness.analysis.histogram import bucket_bounds_us
 from harness.analysis.lazy import FloatArray, np
-from harness.analysis.phases import Tally
+from harness.analysis.tallies import Tally
 
 DRAWS = 999
 SEED = 20080521

@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from harness.analysis import generator, histogram, phases
+from harness.analysis import generator, histogram, phases, tallies
 from harness.analysis.lazy import FloatArray, IntArray, np
 from harness.recording import Recording, Slice
 from harness.recording_values import UNFINISHED, UNSERVED
@@ -110,7 +110,7 @@ def _requests(slices: Sequence[Slice], t: IntArray) -> Requests:
     latency_us = np.full((len(QUANTILES), len(t)), math.nan)
     errors: dict[str, IntArray] = {}
     for second, group in enumerate(grouped):  # of each only its figures: the histograms of all at once are large
-        tally = phases.tally(tuple(group))
+        tally = tallies.tally(tuple(group))
         intended[second], ok[second], sent_bytes[second] = tally.intended, tally.ok, tally.bytes
         begun = (piece for piece in group if piece.outcome != UNSERVED)
         starts[second] = sum(piece.count if piece.starts is None else piece.starts for piece in begun)

@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from harness import criteria as criteria_folder
-from harness.analysis import histogram, phases
+from harness.analysis import histogram, phases, tallies
 from harness.analysis.two_samples import FEWEST
 from harness.comparison.metric import KIND
 from harness.criteria._criterion import Criterion
@@ -119,7 +119,7 @@ def _slower(phase: Phase, first: Sequence[Judged], second: Sequence[Judged], com
 def _p95_s(recording: Recording, phase: Phase) -> float:
     """NaN where the phase of that name had too few requests, infinite where too many of them failed."""
     own = recording.phase(phase.name)
-    tally = phases.of_phase(phases.judged(recording, ""), own) if own is not None else phases.tally(())
+    tally = phases.of_phase(phases.judged(recording, ""), own) if own is not None else tallies.tally(())
     if tally.intended < FEWEST_REQUESTS:
         return math.nan
     value_us = histogram.quantile_us(tally.latency, QUANTILE, tally.failed)

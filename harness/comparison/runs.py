@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from harness import criteria as criteria_folder
-from harness.analysis import intervals, phases, quantile_shift
+from harness.analysis import intervals, phases, quantile_shift, tallies
 from harness.analysis.two_samples import FEWEST, Bounds
 from harness.comparison import by_name, groups, words
 from harness.comparison.by_name import Judged
@@ -189,7 +189,7 @@ def _only(metric: Metric, judged: Judged) -> str:
     return "" if found.is_sample else found.only
 
 
-def _seconds(metric: Metric, recording: Recording) -> tuple[phases.Tally, ...]:
+def _seconds(metric: Metric, recording: Recording) -> tuple[tallies.Tally, ...]:
     criterion = _criterion(metric, recording)
     judged = phases.judged(recording, str(getattr(criterion, "requests", "")))
     phase = judged.phase(str(getattr(criterion, "phase", "spike")))

@@ -6,13 +6,8 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from harness.analysis.histogram import quantile_us, quantiles_us
-from harness.analysis.phases import (
-    OF_CLASS,
-    RunningTally,
-    is_good_instant,
-    is_of_connection,
-    split_pattern,
-)
+from harness.analysis.phases import OF_CLASS, is_good_instant, is_of_connection, split_pattern
+from harness.analysis.tallies import RunningTally
 from harness.recording import Slice
 from harness.recording_header import Phase
 from harness.recording_values import OTHER_NAMES

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from harness.analysis import histogram
-from harness.analysis.phases import RunningTally
+from harness.analysis.tallies import RunningTally
 from harness.findings import RECOVERY_TIME
 from harness.recording_header import Header
 

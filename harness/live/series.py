@@ -17,7 +17,8 @@ from math import floor, log2
 
 from harness.analysis import generator
 from harness.analysis.histogram import bucket_bounds_us, quantiles_us
-from harness.analysis.phases import RunningTally, shedding
+from harness.analysis.phases import shedding
+from harness.analysis.tallies import RunningTally
 from harness.recording import ProbeSample, Slice, Unanswered
 from harness.recording_header import Header
 from harness.recording_values import OK, UNSERVED

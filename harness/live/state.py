@@ -14,7 +14,8 @@ from dataclasses import dataclass
 
 from harness.analysis.alert_episodes import Book, Condition, Episode, in_words
 from harness.analysis.alerts import MOST_SOURCES, limits_of, of_header
-from harness.analysis.phases import RunningTally, is_good_instant, only_class
+from harness.analysis.phases import is_good_instant, only_class
+from harness.analysis.tallies import RunningTally
 from harness.live.criteria_so_far import CriterionSoFar, criteria_so_far
 from harness.live.nodes import Nodes
 from harness.live.phase_tally import PhaseFigures, PhaseTally

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from harness.analysis.alerts import STALE_S
 from harness.analysis.histogram import bucket_bounds_us
-from harness.analysis.phases import RunningTally
+from harness.analysis.tallies import RunningTally
 from harness.analysis.target_memory import memory_bytes
 from harness.live import stop_rules
 from harness.live.stop_rules import ERROR_RATIO, QUANTILES, TARGET_DOWN, StopRule, in_words

@@ -13,7 +13,7 @@ from typing import Any, cast
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from harness.analysis import phases
+from harness.analysis import phases, tallies
 from harness.analysis.histogram import bucket_bounds_us, bucket_index
 from harness.criteria import with_defaults
 from harness.live.request_durations import BOUNDS_S, LONGEST_NAME, MOST_NAMES, MOST_SERIES
@@ -103,7 +103,7 @@ def test_the_figures_are_those_of_the_recording(tmp_path: Path) -> None:
         assert total(text, "springback_requests_failed_total", phase=phase.name) == whole.failed
         for cause, count in whole.causes.items():
             assert total(text, "springback_failures_total", phase=phase.name, cause=cause) == count
-    merged = phases.tally(RECORDING.slices)
+    merged = tallies.tally(RECORDING.slices)
     assert total(text, "springback_latency_seconds_count") == merged.ok
     for bound in BOUNDS_S:
         within = sum(n for index, n in merged.latency.items() if bucket_bounds_us(index)[1] <= bound * 1e6)

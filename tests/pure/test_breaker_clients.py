@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from harness.analysis import phases
+from harness.analysis import tallies
 from harness.analysis.histogram import bucket_index
 from harness.criteria.breaker import BREAKER_OPEN
 from harness.criteria.breaker import _clients as clients
@@ -28,7 +28,7 @@ def fast_failures(baseline_s: float, *others: Slice) -> FastFailures:
     """Where every answer of the baseline takes so long."""
     baseline = [piece(0, baseline_s, 100)]
     run = replace(healthy(), slices=(*baseline, *others))
-    return FastFailures.of(run, phases.tally(tuple(baseline)))
+    return FastFailures.of(run, tallies.tally(tuple(baseline)))
 
 
 def second(t: int, failed_fast: int, requests: int = 20, ok: int | None = None) -> Second:
@@ -50,9 +50,9 @@ def test_fast_is_a_fifth_of_the_quickest_answers_and_5_ms_in_any_case(
 def test_a_twentieth_of_the_baseline_is_what_quick_means() -> None:
     """Of 100 answers five took 50 ms and the others 200: p5 is 50 ms, so fast is below 10."""
     quick, slow = piece(0, 0.05, 5), piece(0, 0.2, 95)
-    fast = FastFailures.of(replace(healthy(), slices=(quick, slow)), phases.tally((quick, slow)))
+    fast = FastFailures.of(replace(healthy(), slices=(quick, slow)), tallies.tally((quick, slow)))
     assert not fast.signature and fast.below_us == pytest.approx(10_000, rel=0.001)
-    without_answers = FastFailures.of(replace(healthy(), slices=()), phases.tally(()))
+    without_answers = FastFailures.of(replace(healthy(), slices=()), tallies.tally(()))
     assert without_answers.below_us == 5_000
 
 

@@ -7,7 +7,7 @@ import xml.etree.ElementTree as ElementTree
 
 import pytest
 
-from harness.analysis import phases
+from harness.analysis import tallies
 from harness.findings import Finding, Outcome, Verdict
 from harness.recording import End, ProbeSample, Recording, Slice, Unanswered
 from harness.recording_file import parse
@@ -119,7 +119,7 @@ def test_a_killed_run_knows_what_had_no_answer_at_its_last_report(of_format: int
 @pytest.mark.parametrize("of_format", [FORMAT, 3])
 def test_what_a_later_report_takes_back_is_not_counted_twice(of_format: int) -> None:
     run = torn(back=True, of_format=of_format)
-    assert phases.tally(run.slices).causes == {}
+    assert tallies.tally(run.slices).causes == {}
 
 
 def test_a_phase_whose_last_second_no_report_covers_is_not_seen_to_its_end() -> None:

@@ -17,7 +17,7 @@ from harness.analysis.alert_episodes import in_words
 from harness.analysis.error_budget import BurnRates, Objective, Rule, rules
 from harness.analysis.histogram import bucket_index
 from harness.analysis.intervals import clopper_pearson
-from harness.analysis.phases import Tally
+from harness.analysis.tallies import Tally
 from harness.criteria.requests import error_budget
 from harness.findings import Finding, Outcome
 from harness.recording import CriterionSpec, Recording, Slice

@@ -12,8 +12,8 @@ from harness.analysis import distributions, two_samples
 from harness.analysis.effective_size import is_steady, only_these, persistence_of
 from harness.analysis.histogram import bucket_bounds_us, bucket_index
 from harness.analysis.intervals import clopper_pearson, quantile_ranks
-from harness.analysis.phases import Tally
 from harness.analysis.quantile_shift import DRAWS, Draws, draws, from_intervals
+from harness.analysis.tallies import Tally
 
 QUICK, SLOW = bucket_index(1_000), bucket_index(9_000)
 QUICK_US, SLOW_US = (float(bucket_bounds_us(index)[1]) for index in (QUICK, SLOW))

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from harness.analysis import herd
-from harness.analysis.phases import Tally
+from harness.analysis.tallies import Tally
 from harness.recording import Slice
 from harness.recording_header import Phase
 from harness.recording_marks import GateMark

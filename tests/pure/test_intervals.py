@@ -9,7 +9,7 @@ import pytest
 from scipy.stats import binomtest
 
 from harness.analysis import histogram, intervals
-from harness.analysis.phases import Tally
+from harness.analysis.tallies import Tally
 
 
 def second(latencies_us: list[int], failed: int = 0) -> Tally:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.analysis import phases
+from harness.analysis import tallies
 from harness.analysis.histogram import bucket_index, quantile_us
 from harness.live import series
 from harness.live.series import ALL_NODES, Figure, LiveSeries, Point, heat_floor_s, heat_row
@@ -40,7 +40,7 @@ def test_changes_put_together_are_the_seconds_of_the_recording(pieces: list[Slic
     for _, drawn in readers:
         assert set(drawn) == {piece.t for piece in pieces if piece.t >= 0}
         for t, point in drawn.items():
-            whole = phases.tally(tuple(piece for piece in recording.slices if piece.t == t))
+            whole = tallies.tally(tuple(piece for piece in recording.slices if piece.t == t))
             p95_us = quantile_us(whole.latency, 0.95)
             assert (point.requests, point.ok, point.failed) == (whole.intended, whole.ok, whole.failed)
             assert point.causes == whole.causes

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from harness.analysis import phases
+from harness.analysis import phases, tallies
 from harness.analysis.histogram import bucket_index
 from harness.criteria import load
 from harness.criteria.guards._delivery import deliveries
@@ -133,21 +133,21 @@ def test_connections_that_come_and_go_are_no_good_answers() -> None:
         ),
     )
     for pattern in ("", "*"):
-        tally = phases.tally(phases.judged(run, pattern).slices)
+        tally = tallies.tally(phases.judged(run, pattern).slices)
         assert (tally.ok, tally.failed, tally.causes) == (9, 2, {"http 503": 1, "cut off": 1})
         assert tally.latency == {bucket_index(1000): 9}
     for pattern in ("connection * ended", "* ended", "conn* ended"):
-        assert phases.tally(phases.judged(run, pattern).slices).ok == 9
+        assert tallies.tally(phases.judged(run, pattern).slices).ok == 9
 
 
 def test_a_tally_adds_up_what_it_is_given() -> None:
     ok = Slice(30, "w", "x", OK, 5, 50, {1000: 5}, {900: 5})
-    found = phases.tally((ok, at(30, outcome="timeout", count=2), at(31, outcome="http 503", count=3), at(31)))
+    found = tallies.tally((ok, at(30, outcome="timeout", count=2), at(31, outcome="http 503", count=3), at(31)))
     assert (found.intended, found.ok, found.failed, found.unknown, found.bytes) == (11, 6, 5, 0, 50)
     assert list(found.causes.items()) == [("http 503", 3), ("timeout", 2)]
     assert found.error_ratio == 5 / 11
     assert (found.latency, found.service) == ({1000: 6}, {900: 5, 1000: 1})
-    assert phases.tally(()).error_ratio is None
+    assert tallies.tally(()).error_ratio is None
 
 
 def test_counted_from_the_send_the_wait_for_a_user_is_left_out() -> None:
@@ -170,16 +170,16 @@ def test_counted_from_the_send_the_wait_for_a_user_is_left_out() -> None:
 def test_what_was_cut_off_had_waited_since_the_end_of_its_second(starts: int | None, waited: dict[int, int]) -> None:
     """From 31 s to 50 s. Of a later request of an iteration nobody knows when it was sent."""
     waiting = Slice(30, "w", "x", UNFINISHED, 4, 0, {}, None, starts)
-    tally = phases.tally(phases.settled(of(waiting, end=STOPPED)).slices)
+    tally = tallies.tally(phases.settled(of(waiting, end=STOPPED)).slices)
     assert (tally.intended, tally.ok, tally.failed, tally.unknown) == (4, 0, 0, 4)
     assert tally.waited == waited
     late = dataclasses.replace(waiting, t=50)
-    assert phases.tally(phases.settled(of(late, end=STOPPED)).slices).waited == {0: 4}
+    assert tallies.tally(phases.settled(of(late, end=STOPPED)).slices).waited == {0: 4}
 
 
 def test_statuses_are_counted_the_most_frequent_first() -> None:
     pieces = [at(30, status=200, count=5), at(30, status=503, count=9), at(31, status=200, count=4), at(31, status=301)]
-    assert list(phases.statuses([*pieces, at(31, count=50), at(31, status=404, count=0)]).items()) == [
+    assert list(tallies.statuses([*pieces, at(31, count=50), at(31, status=404, count=0)]).items()) == [
         (200, 9),
         (503, 9),
         (301, 1),
@@ -201,7 +201,7 @@ def test_slices_are_grouped_by_phase_and_name() -> None:
 
 
 def test_tallies_that_grow_are_sums_in_any_order() -> None:
-    one, other = phases.RunningTally(), phases.RunningTally()
+    one, other = tallies.RunningTally(), tallies.RunningTally()
     for each in (at(30, count=2), at(30, outcome="timeout", count=3), at(30, outcome="timeout", count=0)):
         one.add(each)
     for each in (at(31, count=4), at(31, outcome="timeout", count=5), at(31, outcome="http 500", count=6)):

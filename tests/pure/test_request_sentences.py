@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from harness.analysis.phases import Tally
+from harness.analysis.tallies import Tally
 from harness.criteria.requests.error_ratio import ErrorRatio
 from harness.criteria.requests.latency_quantile import LatencyQuantile
 from harness.findings import Outcome

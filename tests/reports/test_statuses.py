@@ -6,7 +6,7 @@ import dataclasses
 import json
 import xml.etree.ElementTree as ET
 
-from harness.analysis import phases
+from harness.analysis import phases, tallies
 from harness.recording import Recording, Slice
 from harness.recording_file import decode, encode
 from harness.recording_values import OK, UNFINISHED
@@ -33,8 +33,8 @@ def answered() -> Recording:
 
 def test_statuses_are_counted_by_phase_and_name() -> None:
     grouped = phases.by_phase_and_name(answered())
-    assert phases.statuses(grouped["spike"][SHOP]) == {302: 400, 503: 7}, "what had no answer has no status"
-    assert phases.statuses(grouped["baseline"][SHOP]) == {200: 20}
+    assert tallies.statuses(grouped["spike"][SHOP]) == {302: 400, 503: 7}, "what had no answer has no status"
+    assert tallies.statuses(grouped["baseline"][SHOP]) == {200: 20}
 
 
 def test_the_tables_of_the_page_and_of_markdown_have_them() -> None:

@@ -11,7 +11,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.analysis import histogram, phases
+from harness.analysis import histogram, tallies
 from harness.criteria.breaker import BREAKER_OPEN
 from harness.criteria.breaker._state import Moment
 from harness.recording import Recording, Slice
@@ -33,7 +33,7 @@ class FastFailures:
     below_us: float
 
     @classmethod
-    def of(cls, recording: Recording, baseline: phases.Tally) -> FastFailures:
+    def of(cls, recording: Recording, baseline: tallies.Tally) -> FastFailures:
         signature = any(piece.outcome == BREAKER_OPEN and piece.count for piece in recording.slices)
         return cls(signature, max(FAST_US, FAST_SHARE * (histogram.quantile_us(baseline.latency, 0.05) or 0.0)))
 

@@ -21,7 +21,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from harness.analysis import phases
+from harness.analysis import phases, tallies
 from harness.criteria._outcome import with_remedy
 from harness.criteria.breaker import _clients as clients
 from harness.criteria.breaker import _state as state
@@ -149,7 +149,7 @@ def measure(recording: Recording, criterion: BreakerCriterion) -> BreakerBehavio
     baseline = recording.phase(criterion.baseline)
     if injected is None or baseline is None:
         return BreakerBehaviour(missing or f"the run has no phase {criterion.baseline!r} to compare with")
-    before = phases.tally(tuple(piece for piece in slices if baseline.start_s <= piece.t < baseline.end_s))
+    before = tallies.tally(tuple(piece for piece in slices if baseline.start_s <= piece.t < baseline.end_s))
     if before.ok <= MAJORITY * before.intended:
         cause = next(iter(before.causes), "nothing was sent")
         seen = f"{before.ok:,} of {before.intended:,} requests were answered well in the {baseline.name} ({cause})"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from harness.analysis import histogram, intervals
-from harness.analysis.phases import Tally
+from harness.analysis.tallies import Tally
 from harness.criteria._criterion import Estimate
 from harness.criteria._outcome import against, percent, seconds, with_remedy
 from harness.criteria.breaker._clients import Second

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.analysis import phases
+from harness.analysis import phases, tallies
 from harness.criteria._outcome import percent
 from harness.recording import Slice
 from harness.recording_values import OK
@@ -28,7 +28,7 @@ class Failures:
 
 def failures(pieces: Sequence[Slice], when: str) -> Failures:
     pieces = [piece for piece in pieces if not phases.is_good_instant(piece)]
-    tally = phases.tally(tuple(pieces))
+    tally = tallies.tally(tuple(pieces))
     if tally.error_ratio is None:
         return Failures(0.0, "", "")
     told = f"{tally.failed:,} of {tally.intended:,} requests {when} failed"

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
-from harness.analysis import alerts, histogram, phases
+from harness.analysis import alerts, histogram, phases, tallies
 from harness.analysis.alert_episodes import in_words
 from harness.analysis.distributions import beta_probability
 from harness.analysis.lazy import IntArray, np
@@ -105,7 +105,7 @@ class BaselineHealthy(Guard):
             return self.finding(Outcome.INCONCLUSIVE, reason, tally.error_ratio)
         return self.finding(Outcome.PASS, "well within the run's own limits, and steady", tally.error_ratio)
 
-    def _beyond_limits(self, recording: Recording, tally: phases.Tally) -> Iterator[str]:
+    def _beyond_limits(self, recording: Recording, tally: tallies.Tally) -> Iterator[str]:
         of_errors: list[float] = []
         of_others: list[float] = []
         of_latency: list[tuple[float, float]] = []
@@ -135,7 +135,7 @@ class BaselineHealthy(Guard):
                 yield f"the alert {episode.alert} held for most of it ({in_words(episode.worst)})"
 
 
-def _remedy(tally: phases.Tally, pieces: Iterable[Slice]) -> str:
+def _remedy(tally: tallies.Tally, pieces: Iterable[Slice]) -> str:
     """Less load helps no request that is answered, and never well: by its status, or by the user's own check."""
     if not tally.ok and all(_answered_whatever_the_load(piece) for piece in pieces if piece.count):
         asked = "what is asked, and how (the path, the method, the body, the login)"
@@ -172,15 +172,15 @@ def _refused_classes(recording: Recording, phase: Phase) -> Iterator[str]:
             of_class[user_class].append(piece)
             of_name[piece.name][user_class].append(piece)
     for user_class in sorted(of_class) if len(of_class) > 1 else ():
-        tally = phases.tally(tuple(of_class[user_class]))
+        tally = tallies.tally(tuple(of_class[user_class]))
         if user_class and tally.intended >= FEWEST and not tally.ok and not tally.unknown:
             told = f"all {tally.intended:,} requests of the class {user_class} failed"
             yield f"{told}, {most_common_cause(tally.causes)}"
     for name in sorted(name for name, by_class in of_name.items() if len(by_class) > 1):
-        tallies = {user_class: phases.tally(tuple(pieces)) for user_class, pieces in of_name[name].items()}
-        if not any(tally.ok for tally in tallies.values()):
+        of_each = {user_class: tallies.tally(tuple(pieces)) for user_class, pieces in of_name[name].items()}
+        if not any(tally.ok for tally in of_each.values()):
             continue
-        for user_class, tally in tallies.items():
+        for user_class, tally in of_each.items():
             if user_class and tally.intended >= FEWEST_OF_NAME and not tally.ok and not tally.unknown:
                 told = f"all {tally.intended:,} requests {name} of the class {user_class} failed"
                 yield f"{told}, {most_common_cause(tally.causes)}, and others are answered by that name"
@@ -191,7 +191,7 @@ def _number(spec: CriterionSpec, name: str, default: float) -> float:
     return default if value is None or isinstance(value, tuple) else float(value)
 
 
-def _unsteady(windows: tuple[phases.Tally, ...]) -> Iterator[str]:
+def _unsteady(windows: tuple[tallies.Tally, ...]) -> Iterator[str]:
     """``windows`` are the seconds of the baseline."""
     if len(windows) < MINIMUM_SECONDS:
         return

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import groupby
 
-from harness.analysis import generator, phases
+from harness.analysis import generator, phases, tallies
 from harness.analysis.names import names_with_class
 from harness.analysis.time_series import level_at
 from harness.criteria._criterion import Guard
@@ -108,7 +108,7 @@ def _last_requests_failed(recording: Recording) -> str:
     before = [piece for piece in pieces if baseline.start_s <= piece.t < baseline.end_s]
     usual_of, last_of = _by_name(recording, before), _by_name(recording, in_last)
     for name in sorted(last_of):
-        usually = phases.tally(tuple(usual_of.get(name, ())))
+        usually = tallies.tally(tuple(usual_of.get(name, ())))
         if not usually.ok or usually.ok < USUALLY * usually.intended:
             continue
         if said := _failed_to_the_end(last_of[name], last.end_s, f"requests of {name}"):
@@ -127,7 +127,7 @@ def _by_name(recording: Recording, pieces: Iterable[Slice]) -> dict[str, list[Sl
 def _failed_to_the_end(pieces: list[Slice], end_s: int, what: str) -> str:
     causes, start_s = Counter[str](), end_s
     for t, of_second in groupby(sorted(pieces, key=lambda piece: -piece.t), key=lambda piece: piece.t):
-        tally = phases.tally(tuple(of_second))
+        tally = tallies.tally(tuple(of_second))
         if tally.ok:
             break
         causes.update(tally.causes)

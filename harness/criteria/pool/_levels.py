@@ -13,7 +13,7 @@ import statistics
 from collections import defaultdict
 from dataclasses import dataclass
 
-from harness.analysis import histogram, phases
+from harness.analysis import histogram, phases, tallies
 from harness.recording import ProbeSample, Recording
 from harness.recording_header import Phase
 
@@ -221,7 +221,7 @@ def _measure(recording: Recording, phase: Phase, requests: str) -> Level | None:
     return Level(
         phase=phase.name,
         throughput_per_s=throughput_per_s,
-        good_per_s=phases.tally(pieces).ok / phase.duration_s,
+        good_per_s=tallies.tally(pieces).ok / phase.duration_s,
         latency_s=latency_us / 1e6,
         concurrency=throughput_per_s * latency_us / 1e6,
         wait_s=_mean_s(recording, phase, WAIT),

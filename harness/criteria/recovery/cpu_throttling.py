@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from harness.analysis import histogram, phases
+from harness.analysis import histogram, tallies
 from harness.analysis.quota import Quota, quotas
 from harness.criteria._criterion import Criterion
 from harness.criteria._outcome import against, no_phase, percent, phases_from, seconds
@@ -118,7 +118,7 @@ def _latencies(
 
 
 def _p95_s(pieces: list[Slice]) -> float | None:
-    tally = phases.tally(tuple(pieces))
+    tally = tallies.tally(tuple(pieces))
     found = histogram.quantile_us(tally.latency, 0.95)
     return None if found is None else found / 1e6
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from harness.analysis import amplification, generator, intervals, phases
+from harness.analysis import amplification, generator, intervals, phases, tallies
 from harness.analysis.quality import ServiceLevel, Windows, service_level, windows
 from harness.analysis.time_series import level_at
 from harness.criteria._answer_size import SHORTER_HELP, SHORTER_RATIO, JudgesAnswers
@@ -191,9 +191,9 @@ class Goodput:
         )
 
 
-def _as_tallies(seen: Windows) -> list[phases.Tally]:
+def _as_tallies(seen: Windows) -> list[tallies.Tally]:
     counted = zip(seen.intended.tolist(), seen.good.tolist(), strict=True)
-    return [phases.Tally(intended, good, {}, 0, {}, {}) for intended, good in counted]
+    return [tallies.Tally(intended, good, {}, 0, {}, {}) for intended, good in counted]
 
 
 def _same_load_from_s(recording: Recording, baseline: Phase, recovery: Phase, end_s: int) -> int:

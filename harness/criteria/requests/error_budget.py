@@ -10,7 +10,7 @@ from operator import attrgetter
 from harness.analysis import histogram, phases
 from harness.analysis.error_budget import Objective, Rule, rules
 from harness.analysis.intervals import clopper_pearson
-from harness.analysis.phases import Tally
+from harness.analysis.tallies import Tally
 from harness.criteria._answer_size import SHORTER_HELP, SHORTER_RATIO, SHORTER_THAN_HELP, JudgesAnswers
 from harness.criteria._criterion import Estimate
 from harness.criteria._outcome import against, percent, titled, with_remedy

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from harness.analysis import herd, intervals, phases
+from harness.analysis import herd, intervals, phases, tallies
 from harness.criteria._answer_size import SHORTER_HELP, SHORTER_RATIO, SHORTER_THAN_HELP, JudgesAnswers
 from harness.criteria._criterion import Estimate
 from harness.criteria._outcome import against, most_common_cause, no_phase, percent, titled, unanswered, with_remedy
@@ -74,7 +74,7 @@ class ErrorRatio(JudgesAnswers, Estimate):
             basis=Basis.CENSUS if is_herd else Basis.ESTIMATE,
         )
 
-    def _reason(self, outcome: Outcome, tally: phases.Tally, interval: tuple[float, float], is_herd: bool) -> str:
+    def _reason(self, outcome: Outcome, tally: tallies.Tally, interval: tuple[float, float], is_herd: bool) -> str:
         low, high = interval
         seen = f"{tally.failed:,} of {tally.intended:,} requests{' of this herd' if is_herd else ''} failed"
         if tally.causes:

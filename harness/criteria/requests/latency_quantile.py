@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from harness.analysis import herd, histogram, intervals, phases
+from harness.analysis import herd, histogram, intervals, phases, tallies
 from harness.criteria._answer_size import SHORTER_HELP, SHORTER_RATIO, SHORTER_THAN_HELP, JudgesAnswers
 from harness.criteria._criterion import Estimate
 from harness.criteria._outcome import against, no_phase, percent, seconds, titled, unanswered, with_remedy
@@ -93,7 +93,7 @@ class LatencyQuantile(JudgesAnswers, Estimate):
             basis=Basis.CENSUS if is_herd else Basis.ESTIMATE,
         )
 
-    def _of_herd(self, outcome: Outcome, p: str, tally: phases.Tally, interval: tuple[float, float]) -> str:
+    def _of_herd(self, outcome: Outcome, p: str, tally: tallies.Tally, interval: tuple[float, float]) -> str:
         low, high = interval
         limit = f"limit {seconds(self.limit_s)}{self._failed(tally)}"
         if math.isinf(low):
@@ -103,13 +103,13 @@ class LatencyQuantile(JudgesAnswers, Estimate):
         reason = f"{p} of this herd lies between {seconds(low)} and {seconds(high)}, {limit}"
         return reason if outcome is not Outcome.INCONCLUSIVE else f"{reason}; a run to its end would settle it"
 
-    def _failed(self, tally: phases.Tally) -> str:
+    def _failed(self, tally: tallies.Tally) -> str:
         failed = f" ({percent(tally.failed / tally.intended)} of the requests failed)" if tally.failed else ""
         if tally.unknown:
             failed += f", and {tally.unknown:,} had no answer when the run was cut off"
         return failed
 
-    def _reason(self, outcome: Outcome, p: str, tally: phases.Tally, interval: tuple[float, float]) -> str:
+    def _reason(self, outcome: Outcome, p: str, tally: tallies.Tally, interval: tuple[float, float]) -> str:
         low, high = interval
         limit = seconds(self.limit_s)
         failed, sure = self._failed(tally), f"with {percent(self.confidence)} confidence"

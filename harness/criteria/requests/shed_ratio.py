@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from harness.analysis import herd, intervals, phases
+from harness.analysis import herd, intervals, phases, tallies
 from harness.criteria._criterion import Estimate
 from harness.criteria._outcome import against, no_phase, percent
 from harness.criteria._seen import Seen, in_phase
@@ -66,5 +66,5 @@ class ShedRatio(Estimate):
         return self.finding(outcome, reason, shed / intended, interval, evidence, title=title, basis=basis)
 
 
-def _shed(second: phases.Tally) -> int:
+def _shed(second: tallies.Tally) -> int:
     return second.causes.get(SHED, 0) + second.causes.get(SHED_WITHOUT_DELAY, 0)

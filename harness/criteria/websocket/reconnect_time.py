@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from harness.analysis import histogram, phases
+from harness.analysis import histogram, phases, tallies
 from harness.criteria._criterion import Criterion
 from harness.criteria._outcome import against, no_phase, percent, seconds
 from harness.criteria._seen import Seen, after
@@ -94,7 +94,7 @@ class ReconnectTime(Criterion):
     def _count_failed_attempts(self, recording: Recording, phase: Phase) -> dict[str, Scalar]:
         """By cause, from the drop to the end of the run."""
         found = phases.only(recording, f"{ATTEMPT} {self.connections} reconnect").slices
-        tally = phases.tally(tuple(piece for piece in found if piece.t >= phase.start_s))
+        tally = tallies.tally(tuple(piece for piece in found if piece.t >= phase.start_s))
         return {f"failed attempts, {cause}": count for cause, count in tally.causes.items()}
 
     def _not_tried(self, recording: Recording, phase: Phase) -> int:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from harness.analysis.effective_size import ENOUGH_SECONDS
 from harness.analysis.intervals import error_ratio
-from harness.analysis.phases import Tally
+from harness.analysis.tallies import Tally
 from tests.calibration.figures import Figure, Share
 
 TITLE = "Intervals of an error ratio"
