@@ -11,16 +11,27 @@ from collections.abc import Sequence
 from functools import partial
 
 from harness import criteria as criteria_folder
-from harness.analysis import intervals, phases, quantile_shift, tallies
+from harness.analysis import intervals, phases, quantile_shift, tallies, two_samples
 from harness.analysis.two_samples import FEWEST, Bounds
 from harness.comparison import by_name, groups, words
 from harness.comparison.by_name import Judged
-from harness.comparison.metric import CONFIDENCE, Margin, Metric, bounds_of, made, margin_of, metric_of, metrics, turned
-from harness.comparison.objections import of_guards
+from harness.comparison.metric import (
+    CONFIDENCE,
+    KIND,
+    Margin,
+    Metric,
+    bounds_of,
+    made,
+    margin_of,
+    metric_of,
+    metrics,
+    turned,
+)
 from harness.comparison.plan import differences, plan_of
 from harness.criteria._criterion import Criterion
 from harness.errors import ConfigurationError
-from harness.findings import ERROR_RATIO, LATENCY_QUANTILE, Basis, Finding, Outcome, Verdict
+from harness.family import FAMILY_ERROR
+from harness.findings import ERROR_RATIO, LATENCY_QUANTILE, Basis, Finding, Outcome, Verdict, objections
 from harness.recording import Recording
 from harness.recording_header import CriterionSpec
 
@@ -35,7 +46,7 @@ def compared(first: Sequence[Judged], second: Sequence[Judged], ratio: float, no
         findings = groups.compared(verdicts[0], verdicts[1], ratio)
     if findings:
         findings += by_name.compared(first, second, partial(_alone, ratio))
-        findings += of_guards(verdicts[0], verdicts[1])
+        findings += _of_guards(verdicts[0], verdicts[1])
     findings.sort(key=lambda each: -each.outcome.rank)
     return Verdict(*_whole(findings), tuple(findings), tuple(notes))
 
@@ -207,3 +218,29 @@ def _criterion(metric: Metric, recording: Recording) -> Criterion | None:
         return criteria_folder.load(_spec(metric, recording))
     except ConfigurationError:
         return None
+
+
+def _of_guards(first: Sequence[Verdict], second: Sequence[Verdict]) -> list[Finding]:
+    """One finding for each guard that objects in any run. FAIL where it failed in so many more runs of the second that
+    chance would hardly have it so (one-sided, exact); else INCONCLUSIVE.
+    """
+    found = {each[0].criterion: each for each in objections([*first, *second])}
+    return [_of_guard(each, first, second) for each in found.values()]
+
+
+def _of_guard(found: Sequence[Finding], first: Sequence[Verdict], second: Sequence[Verdict]) -> Finding:
+    worst = max(found, key=lambda each: each.outcome.rank)
+    sides = [[_fails(verdict, worst.criterion) for verdict in group] for group in (first, second)]
+    counts = [sum(any(each in verdict.findings for each in found) for verdict in group) for group in (first, second)]
+    p = two_samples.larger(*([(float(fails), float(fails)) for fails in side] for side in sides))
+    is_worse = worst.outcome is Outcome.FAIL and p <= FAMILY_ERROR
+    reason = f"in {counts[0]} of {len(first)} runs in the first and {counts[1]} of {len(second)} in the second"
+    reason += f": {worst.reason}"
+    if not is_worse:
+        reason += "; runs without that would tell"
+    outcome = Outcome.FAIL if is_worse else Outcome.INCONCLUSIVE
+    return Finding(worst.criterion, worst.title, outcome, reason, kind=KIND)
+
+
+def _fails(verdict: Verdict, criterion: str) -> bool:
+    return any(each.criterion == criterion and each.outcome is Outcome.FAIL for each in verdict.findings)

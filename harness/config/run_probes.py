@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
 from harness import probes as probes_folder
 from harness.analysis.machine import on_masters_machine
 from harness.clients.address import require_allowed
-from harness.config import addresses, written_probes
+from harness.config import addresses
 from harness.config.given import Given
 from harness.config.options import GENERAL
 from harness.config.scenario import Scenario
+from harness.config.written import entries
 from harness.errors import ConfigurationError
 from harness.probes import Probe
 
+FLAG = "--probe"
+EXAMPLE = f'{FLAG} "docker_container containers=api1,db"'
 DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443, "postgresql": 5432, "postgres": 5432, "redis": 6379}
 
 
@@ -65,7 +68,7 @@ def asked_for(given: Given, scenario: Scenario, usable: Any) -> Iterable[Probe]:
     if usable.probe_prometheus:
         wanted.append(("prometheus", {"urls": usable.probe_prometheus}))
     wanted += [("http_json", {"url": url}) for url in usable.probe_json]
-    yield from written_probes.read(usable.probe, given.problems)
+    yield from written(usable.probe, given.problems)
     for name, parameters in wanted:
         try:
             yield probes_folder.load(name, **parameters)
@@ -81,3 +84,16 @@ def _loopback_port(host: str) -> int | None:
         return None
     parts = urlsplit(host)
     return parts.port or (443 if parts.scheme == "https" else 80)
+
+
+def written(text: str, problems: list[str]) -> Iterator[Probe]:
+    """Those of ``--probe`` that are well written. Notes every problem of the others with its remedy; what is written is
+    not repeated, it may be half of a password.
+    """
+    for entry in entries(text, FLAG, "probe", EXAMPLE):
+        problems += entry.problems
+        try:
+            if not entry.problems:
+                yield probes_folder.load(entry.name, **probes_folder.from_text(entry.name, entry.given))
+        except ConfigurationError as error:
+            problems += [f"{FLAG}: {message}" for message in error.messages]

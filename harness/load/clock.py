@@ -3,16 +3,32 @@
 The offset is taken from the exchange with the shortest round trip (Cristian 1989): the master's reading lies
 somewhere inside the round trip, so half of it bounds the error. Locust's messages can be held up for hundreds of
 milliseconds while users spawn, which is why the shortest counts and not the mean.
+
+One question of a worker is out at a time. A master that is busy, because it has just been started or because its
+machine is full, answers all at once what has come meanwhile; questions that had waited for that would tell nothing but
+how long.
 """
 
 from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
+from typing import Never
+
+import gevent
+from gevent.event import Event
 
 DRIFT_RATIO = 500e-6
 """Assumed bound of the drift between two clocks: NTP may slew the monotonic clock of Linux by 500 ppm. An old
 measurement loses its certainty at this rate, so a new one soon takes its place."""
+
+
+FIRST = 20
+"""Exchanged quickly, while the worker is idle: the shortest round trip decides, and users that spawn hold others up."""
+FIRST_INTERVAL_S = 0.05
+INTERVAL_S = 2.0
+"""After those; and for so long an answer is waited for, which may have been lost."""
 
 
 class Clock:
@@ -44,3 +60,28 @@ class Clock:
 
     def to_master(self, local_s: float) -> float:
         return local_s + self._offset_s
+
+
+class ClockPings:
+    """Sets ``clock``. ``send`` takes a reading of this process's clock to the master, who sends it back with one of its
+    own, for :meth:`answered`.
+    """
+
+    def __init__(self, clock: Clock, send: Callable[[float], None]) -> None:
+        self._clock = clock
+        self._send = send
+        self._answered = Event()
+        self._exchanges = 0
+
+    def run(self) -> Never:
+        while True:
+            self._answered.clear()
+            self._send(time.monotonic())
+            self._answered.wait(INTERVAL_S)
+            gevent.sleep(FIRST_INTERVAL_S if self._exchanges < FIRST else INTERVAL_S)
+
+    def answered(self, sent_s: float, master_s: float) -> None:
+        """Just now."""
+        self._clock.exchanged(sent_s, master_s, time.monotonic())
+        self._exchanges += 1
+        self._answered.set()

@@ -15,7 +15,7 @@ from locust.runners import STATE_STOPPED, LocalRunner, MasterRunner
 from harness.config.scenario import Scenario
 from harness.errors import ConfigurationError
 from harness.findings import EXIT_USAGE, Outcome
-from harness.load.users.class_counts import spread_problems
+from harness.load.users.class_problems import spread_problems
 from harness.run import messages, plan_text
 from harness.run.exit_code import ExitCode
 from harness.run.local_node import LocalNode

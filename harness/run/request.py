@@ -19,8 +19,7 @@ from harness.config.machine_limits import limits, need_of
 from harness.config.scenario import Scenario
 from harness.config.settings import RunSettings, read
 from harness.errors import ConfigurationError
-from harness.load.users.class_counts import count_problems
-from harness.load.users.class_problems import class_problems
+from harness.load.users.class_problems import class_problems, count_problems
 from harness.load.users.paced import all_paced
 from shapes._phased import PhasedShape
 

@@ -18,7 +18,7 @@ from harness.clients.address import allowed_hosts
 from harness.config.options import secret_values
 from harness.config.scenario import Scenario
 from harness.findings import EXIT_USAGE, Outcome
-from harness.load.clock import Clock
+from harness.load.clock import Clock, ClockPings
 from harness.load.node import Node
 from harness.load.node_reporter import NodeReporter, Place
 from harness.load.report import Report
@@ -26,7 +26,6 @@ from harness.load.run_plan import Plan
 from harness.load.users.csv_rows import RowsError
 from harness.parameters import flag
 from harness.run import messages
-from harness.run.clock_pings import ClockPings
 from harness.run.master_link import MasterLink
 from harness.run.parent_watch import when_launcher_is_gone
 from harness.run.workers import ProcessDescription

@@ -11,7 +11,7 @@ from locust.env import Environment
 from harness import runs
 from harness.clients.address import strip_url
 from harness.live.phase_tally import PhaseFigures
-from harness.run.console import quiet_window
+from harness.run.console.plan import BEFORE_S, quiet_s
 from harness.run.master import Master
 from harness.run.run import Run
 
@@ -81,12 +81,12 @@ class Watch:
     def quiet_s(self) -> float | None:
         """Seconds until it is time to look again, None when it is time."""
         run = self._master.current_run
-        return None if run is None or run.finished else quiet_window.quiet_s(run.profile, run.elapsed_s())
+        return None if run is None or run.finished else quiet_s(run.profile, run.elapsed_s())
 
     def quiet_begins_s(self, run: Run) -> list[float]:
         """In how many seconds each time begins in which nobody may look; negative where it has."""
         elapsed_s = run.elapsed_s() or 0.0
-        return [herd.t - quiet_window.BEFORE_S - elapsed_s for herd in run.profile.herds]
+        return [herd.t - BEFORE_S - elapsed_s for herd in run.profile.herds]
 
     def status(self) -> Status:
         run = self._master.current_run

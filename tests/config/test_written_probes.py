@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from harness.config import written_probes
+from harness.config import run_probes
 from harness.probes import Probe, load
 
 
 def read(text: str) -> tuple[list[Probe], list[str]]:
     problems: list[str] = []
-    return list(written_probes.read(text, problems)), problems
+    return list(run_probes.written(text, problems)), problems
 
 
 def test_several_with_semicolons() -> None:

@@ -13,7 +13,7 @@ import kubernetes_validate  # type: ignore[import-untyped]
 import pytest
 import yaml  # type: ignore[import-untyped]
 
-from harness.config import written_probes
+from harness.config import run_probes
 from harness.probes import name_of
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -125,7 +125,7 @@ def test_the_scenario_and_its_options_are_read_as_they_are(tmp_path: Path) -> No
     data = of_kind("ConfigMap")["data"]
     (probe,) = (line for line in data["run.conf"].splitlines() if line.startswith("probe"))
     problems: list[str] = []
-    (found,) = written_probes.read(probe.partition(" = ")[2], problems)
+    (found,) = run_probes.written(probe.partition(" = ")[2], problems)
     assert (problems, name_of(found)) == ([], "kubernetes_pods")
     (tmp_path / "scenario.py").write_text(data["scenario.py"])
     (tmp_path / "run.conf").write_text(data["run.conf"].replace(probe, ""))

@@ -14,7 +14,7 @@ from harness.load.clock import Clock
 from harness.load.node import Node
 from harness.load.pacing import Slot
 from harness.load.run_plan import Plan
-from harness.load.users.class_counts import count_problems, spread_problems
+from harness.load.users.class_problems import count_problems, spread_problems
 from harness.recording import Slice
 from harness.recording_marks import ARRIVALS, StartsMark, gate_stream
 from harness.recording_values import UNSERVED

@@ -17,7 +17,7 @@ from harness.analysis.restarts import ended, oom_kills, restarts
 from harness.clients.connection import NoAnswerError
 from harness.clients.kubernetes import quantity
 from harness.errors import ConfigurationError
-from harness.probes import Probe, Reading, _kubelet, kubernetes_pods
+from harness.probes import Probe, Reading, _pod_usage, kubernetes_pods
 from harness.probes._container_meter import CounterMeter
 from harness.recording import ProbeSample
 from tests import recordings
@@ -184,7 +184,7 @@ def test_throttling_is_on_the_page_of_the_kubelet(cluster: Cluster, url: str, to
 def test_of_a_container_that_is_on_the_page_twice_the_newer_one_counts() -> None:
     line = 'container_memory_working_set_bytes{container="web",namespace="shop",pod="p"}'
     page = f"{line} 7 2000\n{line} 9 3000\n"
-    assert _kubelet.told(page)["shop", "p", "web"].values["memory_working_set_bytes"] == 9
+    assert _pod_usage.on_page(page)["shop", "p", "web"].values["memory_working_set_bytes"] == 9
 
 
 def test_restarts_oom_kills_and_a_container_that_does_not_come_back(cluster: Cluster, url: str, token: str) -> None:

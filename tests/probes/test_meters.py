@@ -14,7 +14,7 @@ import pytest
 from harness import probes
 from harness.clients.postgres import PostgresError
 from harness.clients.process_search import is_alive
-from harness.probes import _kubelet, _process_meter, postgres_replication, process, run_cpu, sentinel
+from harness.probes import _pod_usage, _process_meter, postgres_replication, process, run_cpu, sentinel
 from harness.probes._container_meter import CounterMeter
 from harness.probes._lag import KEPT, LagMeter
 from harness.probes._pod_usage import Usage
@@ -192,8 +192,8 @@ def test_a_line_that_is_no_number_hides_no_other() -> None:
         f'container_cpu_usage_seconds_total{{{labels},cpu="total"}} 8 2500',
         f"container_cpu_cfs_periods_total{{{labels}}} 9",
     )
-    found = _kubelet.told("\n".join(lines))
-    assert {key: (of.at_s, of.values) for key, of in found.items()} == {
+    found = _pod_usage.on_page("\n".join(lines))
+    assert {key: (of.read_at, of.values) for key, of in found.items()} == {
         ("n", "p", "c"): (2.5, {"cpu_s": 8.0, "periods": 9.0})
     }
 

@@ -15,9 +15,8 @@ from harness.analysis.quantile_shift import DRAWS, Draws
 from harness.comparison import by_name, groups, plan, runs, words
 from harness.comparison.by_name import FEWEST_REQUESTS, MOST_NAMES, Judged
 from harness.comparison.metric import Margin, Metric, made, margin_of, metric_of, turned
-from harness.comparison.objections import of_guards
 from harness.comparison.plan import _load
-from harness.comparison.runs import _interval, _whole, compared
+from harness.comparison.runs import _interval, _whole, compared, of_guards
 from harness.errors import ConfigurationError
 from harness.findings import Basis, Finding, Outcome, Verdict
 from harness.recording_header import CriterionSpec, Phase, PlannedGate

@@ -17,12 +17,10 @@ from rich.text import Text
 from harness.live.state import LiveState
 from harness.recording import ProbeSample
 from harness.recording_marks import INJECTED, JOINED, LOST, FaultMark, NodeMark
-from harness.run.console import Quiet, can_draw, display, screen_text
+from harness.run.console import Lines, Quiet, can_draw, display, screen_text
 from harness.run.console.events import Events
 from harness.run.console.in_place import HIDE_CURSOR, SHOW_CURSOR, InPlace
-from harness.run.console.lines import Lines
-from harness.run.console.plan import ShownPlan
-from harness.run.console.quiet_window import quiet_s
+from harness.run.console.plan import ShownPlan, quiet_s
 from harness.run.console.screen import Screen
 from harness.run.level_chart import ASCII, BLOCKS
 from harness.safe_text import say

@@ -17,7 +17,8 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from harness.live.state import LiveState
-from harness.run.console.plan import ShownPlan
+from harness.run.console.plan import Course, ShownPlan, note
+from harness.safe_text import say
 
 
 class Display(Protocol):
@@ -47,6 +48,26 @@ class Quiet:
         """Nothing."""
 
 
+class Lines:
+    """Writes to standard error, so that standard output stays a report."""
+
+    def __init__(self, plan: ShownPlan, live: LiveState) -> None:
+        self._plan = plan
+        self._nodes = live.nodes
+        self._course = Course(plan.profile)
+
+    def tell(self, text: str, event: Mapping[str, object]) -> None:  # noqa: ARG002
+        say(text)
+
+    def show(self, t: float | None) -> None:
+        for name, phase in self._course.begun(t):
+            span = f" ({phase.start_s}–{phase.end_s} s of {self._plan.profile.duration_s} s)" if phase else ""
+            say(f"{name}{span} {note(self._plan, self._nodes)}".rstrip())
+
+    def close(self) -> None:
+        """Nothing is left open."""
+
+
 def display(wanted: str, plan: ShownPlan, live: LiveState) -> Display:
     """``wanted`` as the option says it; ``auto`` is a screen where there is a terminal that can draw one."""
     if wanted == "quiet":
@@ -59,8 +80,6 @@ def display(wanted: str, plan: ShownPlan, live: LiveState) -> Display:
         from harness.run.console.screen import Screen
 
         return Screen(plan, live)
-    from harness.run.console.lines import Lines
-
     return Lines(plan, live)
 
 

@@ -10,8 +10,7 @@ from typing import Any, TextIO
 
 from harness.analysis.target_memory import memory_key
 from harness.live.state import SETTLES_S, LiveState
-from harness.run.console.plan import Course, ShownPlan
-from harness.run.console.quiet_window import quiet_s
+from harness.run.console.plan import Course, ShownPlan, quiet_s
 
 
 class Events:

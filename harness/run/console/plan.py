@@ -58,3 +58,17 @@ def note(plan: ShownPlan, nodes: Nodes) -> str:
         return f"{nodes.parked_users} of {plan.profile.pool_users} users parked"
     lost = f", {len(nodes.lost)} lost" if nodes.lost else ""
     return f"{len(nodes.joined)} load processes{lost}" if nodes.wanted > 1 else ""
+
+
+BEFORE_S, AFTER_S = 0.6, 0.4
+"""Nothing is read or drawn around a herd's instant, so that watching does not spread the release."""
+
+
+def quiet_s(profile: Profile, elapsed_s: float | None) -> float | None:
+    """Seconds until it is time to look again, None when it is time."""
+    if elapsed_s is None:
+        return None
+    for herd in profile.herds:
+        if herd.t - BEFORE_S <= elapsed_s < herd.t + AFTER_S:
+            return round(herd.t + AFTER_S - elapsed_s + 0.05, 2)
+    return None

@@ -12,8 +12,7 @@ from typing import Any, TextIO
 from harness.live.state import LiveState
 from harness.run.console import screen_text
 from harness.run.console.in_place import InPlace
-from harness.run.console.plan import ShownPlan
-from harness.run.console.quiet_window import quiet_s
+from harness.run.console.plan import ShownPlan, quiet_s
 from harness.run.level_chart import marks_for
 from harness.safe_text import say
 
