@@ -19,36 +19,26 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from harness.findings import Basis, Finding, Outcome
+from harness.findings import Outcome
 from harness.history.stored_run import HistoryRun, paths, read_run
 from harness.recording_file import FILE_NAME
 from harness.runs import VERDICT
+from reports import verdict_json
 
 DATABASE = "history.sqlite"
 BESIDE = (DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm")
 PATIENCE_S = 30.0
 """For another process that writes."""
 
-MIGRATIONS = (
-    """
+VERSION = 4
+"""Of the schema, SQLite's ``user_version``. A file of an earlier one is emptied: all that is in it can be read anew."""
+SCHEMA = """
     CREATE TABLE run (
         path TEXT PRIMARY KEY, stamp TEXT NOT NULL, scenario TEXT NOT NULL, started_utc TEXT NOT NULL,
         branch TEXT NOT NULL, revision TEXT NOT NULL, tags TEXT NOT NULL, outcome TEXT, reason TEXT NOT NULL,
-        target TEXT NOT NULL, completed INTEGER NOT NULL, plan TEXT NOT NULL
-    ) WITHOUT ROWID;
-    CREATE TABLE finding (
-        path TEXT NOT NULL REFERENCES run (path) ON DELETE CASCADE, place INTEGER NOT NULL, criterion TEXT NOT NULL,
-        kind TEXT NOT NULL, title TEXT NOT NULL, outcome TEXT NOT NULL, reason TEXT NOT NULL, figure REAL,
-        unit TEXT NOT NULL, limit_value REAL, low REAL, high REAL, basis TEXT NOT NULL, confidence REAL,
-        censored INTEGER NOT NULL, voided_by TEXT, is_guard INTEGER NOT NULL,
-        PRIMARY KEY (path, place)
-    ) WITHOUT ROWID;
-    """,
-    "CREATE INDEX run_by_scenario ON run (scenario, started_utc);",
-    "UPDATE run SET stamp = '';",  # plans hold the course of the load and the faults, too: all runs are read anew
-)
-"""From each version of the schema to the next; its number is SQLite's ``user_version``. One that was released is never
-changed: a further one is appended."""
+        target TEXT NOT NULL, completed INTEGER NOT NULL, plan TEXT NOT NULL, findings TEXT NOT NULL
+    ) WITHOUT ROWID
+"""
 
 
 class OtherVersionError(Exception):
@@ -90,43 +80,17 @@ class History:
         """The oldest first."""
         try:
             return self._runs()
-        except (ValueError, TypeError):  # somebody has written into it
+        except (ValueError, TypeError, LookupError):  # somebody has written into it
             self.notes.append(f"{self.runs_dir / DATABASE} had rows that are none of ours; the runs were read anew")
             self.refresh(anew=True)
             return self._runs()
 
     def _runs(self) -> list[HistoryRun]:
-        with _transaction(self._connection, "DEFERRED"):
-            return self._of_one_instant()
-
-    def _of_one_instant(self) -> list[HistoryRun]:
-        findings: dict[str, list[Finding]] = {}
-        for path, *row in self._connection.execute(
-            "SELECT path, criterion, kind, title, outcome, reason, figure, unit, limit_value, low, high, basis, "
-            "confidence, censored, voided_by, is_guard FROM finding ORDER BY path, place"
-        ):
-            findings.setdefault(path, []).append(_finding(row))
         rows = self._connection.execute(
-            "SELECT path, scenario, started_utc, branch, revision, tags, outcome, reason, target, completed, plan "
-            "FROM run ORDER BY started_utc, path"
+            "SELECT path, tags, outcome, completed, plan, findings, scenario, started_utc, branch, revision, reason, "
+            "target FROM run ORDER BY started_utc, path"
         )
-        return [
-            HistoryRun(
-                path,
-                scenario,
-                started_utc,
-                branch,
-                revision,
-                tuple(json.loads(tags)),
-                None if outcome is None else Outcome(outcome),
-                reason,
-                target,
-                bool(completed),
-                json.loads(plan),
-                tuple(findings.get(path, ())),
-            )
-            for path, scenario, started_utc, branch, revision, tags, outcome, reason, target, completed, plan in rows
-        ]
+        return [_run(*row) for row in rows]
 
     def _opened(self) -> sqlite3.Connection:
         file = self.runs_dir / DATABASE
@@ -170,14 +134,13 @@ class History:
                 self._insert(run, there[path])
 
     def _insert(self, run: HistoryRun, stamp: str) -> None:
-        outcome = None if run.outcome is None else run.outcome.value
-        texts = (run.path, stamp, run.scenario, run.started_utc, run.branch, run.commit, json.dumps(run.tags))
-        rest = (outcome, run.reason, run.target, run.completed, json.dumps(dict(run.plan)))
-        self._connection.execute(f"INSERT INTO run VALUES ({', '.join('?' * 12)})", tuple(map(_storable, texts + rest)))
-        self._connection.executemany(
-            f"INSERT INTO finding VALUES ({', '.join('?' * 17)})",
-            [tuple(map(_storable, (run.path, place, *_row(each)))) for place, each in enumerate(run.findings)],
+        findings = json.dumps([verdict_json.finding(each) for each in run.findings], ensure_ascii=False)
+        row = (
+            *(run.path, stamp, run.scenario, run.started_utc, run.branch, run.commit, json.dumps(run.tags)),
+            *(None if run.outcome is None else run.outcome.value, run.reason, run.target, run.completed),
+            *(json.dumps(dict(run.plan)), findings),
         )
+        self._connection.execute(f"INSERT INTO run VALUES ({', '.join('?' * len(row))})", tuple(map(_storable, row)))
 
 
 def _connected(file: str) -> sqlite3.Connection:
@@ -199,7 +162,7 @@ def _connected_at_once(file: str) -> sqlite3.Connection:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute("PRAGMA foreign_keys = ON")
-        _migrate(connection)
+        _set_up(connection)
         if connection.execute("PRAGMA quick_check").fetchone()[0] != "ok":
             raise sqlite3.DatabaseError("database disk image is malformed")
     except BaseException:
@@ -208,18 +171,18 @@ def _connected_at_once(file: str) -> sqlite3.Connection:
     return connection
 
 
-def _migrate(connection: sqlite3.Connection) -> None:
+def _set_up(connection: sqlite3.Connection) -> None:
     version = _version(connection)
-    if version > len(MIGRATIONS):
-        raise OtherVersionError(f"has schema {version}, this version knows {len(MIGRATIONS)}")
-    if version == len(MIGRATIONS):
+    if version > VERSION:
+        raise OtherVersionError(f"has schema {version}, this version knows {VERSION}")
+    if version == VERSION:
         return
     with _transaction(connection):
-        for number in range(_version(connection), len(MIGRATIONS)):  # another process may have been quicker
-            for statement in MIGRATIONS[number].split(";"):
-                if statement.strip():
-                    connection.execute(statement)
-            connection.execute(f"PRAGMA user_version = {number + 1}")
+        if (version := _version(connection)) < VERSION:  # no other process has been quicker
+            for table in ("finding", "run") if version else ():
+                connection.execute(f"DROP TABLE IF EXISTS {table}")
+            connection.execute(SCHEMA)
+            connection.execute(f"PRAGMA user_version = {VERSION}")
 
 
 def _version(connection: sqlite3.Connection) -> int:
@@ -227,9 +190,9 @@ def _version(connection: sqlite3.Connection) -> int:
 
 
 @contextmanager
-def _transaction(connection: sqlite3.Connection, kind: str = "IMMEDIATE") -> Iterator[None]:
-    """All of it or nothing, and all as of one instant; other writers wait from the beginning of an immediate one on."""
-    connection.execute(f"BEGIN {kind}")
+def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """All of it or nothing; other writers wait from its beginning on."""
+    connection.execute("BEGIN IMMEDIATE")
     try:
         yield
     except BaseException:
@@ -271,47 +234,12 @@ def _storable(value: object) -> object:
     return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value
 
 
-def _row(finding: Finding) -> tuple[object, ...]:
-    low, high = finding.interval or (None, None)
-    return (
-        finding.criterion,
-        finding.kind,
-        finding.title,
-        finding.outcome.value,
-        finding.reason,
-        finding.figure,
-        finding.unit,
-        finding.limit,
-        low,
-        high,
-        finding.basis.value,
-        finding.confidence,
-        finding.censored,
-        finding.voided_by,
-        finding.is_guard,
+def _run(
+    path: str, tags: str, outcome: str | None, completed: int, plan: str, findings: str, *texts: str
+) -> HistoryRun:
+    scenario, started_utc, branch, commit, reason, target = texts
+    return HistoryRun(
+        *(path, scenario, started_utc, branch, commit, tuple(json.loads(tags))),
+        *(None if outcome is None else Outcome(outcome), reason, target, bool(completed), json.loads(plan)),
+        tuple(map(verdict_json.finding_of, json.loads(findings))),
     )
-
-
-def _finding(row: list[object]) -> Finding:
-    criterion, kind, title, outcome, reason, figure, unit, limit, low, high, basis, confidence, *flags = row
-    censored, voided_by, is_guard = flags
-    return Finding(
-        criterion=str(criterion),
-        title=str(title),
-        outcome=Outcome(outcome),
-        reason=str(reason),
-        figure=_number(figure),
-        unit=str(unit),
-        limit=_number(limit),
-        interval=None if low is None or high is None else (_number(low) or 0.0, _number(high) or 0.0),
-        basis=Basis(basis),
-        confidence=_number(confidence),
-        kind=str(kind),
-        censored=bool(censored),
-        voided_by=None if voided_by is None else str(voided_by),
-        is_guard=bool(is_guard),
-    )
-
-
-def _number(value: object) -> float | None:
-    return float(value) if isinstance(value, int | float) else None

@@ -24,6 +24,7 @@ from harness.history.stored_run import NOT_JUDGED, Filter, paths, read_run
 from harness.recording_file import FILE_NAME
 from harness.runs import VERDICT
 from harness.verdict import judge
+from reports import verdict_json
 from tests import stored_runs
 from tests.pure.test_kept_recordings import KEPT
 
@@ -133,7 +134,12 @@ def wrong_rows(file: Path) -> None:
         connection.execute("UPDATE run SET tags = 'no JSON'")
 
 
-@pytest.mark.parametrize("damage", [garbage, torn, cut, other_tables, wrong_rows])
+def wrong_findings(file: Path) -> None:
+    with sqlite3.connect(file) as connection:
+        connection.execute("UPDATE run SET findings = '[{}]'")
+
+
+@pytest.mark.parametrize("damage", [garbage, torn, cut, other_tables, wrong_rows, wrong_findings])
 def test_a_damaged_file_is_said_and_made_anew(runs_dir: Path, damage: object) -> None:
     assert callable(damage)
     before = words(runs_dir)
@@ -158,26 +164,20 @@ def test_one_of_a_newer_version_is_left_as_it_is(runs_dir: Path) -> None:
         assert connection.execute("PRAGMA user_version").fetchone() == (99,)
 
 
-def test_one_of_an_older_version_gets_what_it_lacks(runs_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with monkeypatch.context() as older:
-        older.setattr(database, "MIGRATIONS", database.MIGRATIONS[:1])
-        assert len(words(runs_dir)) == 3
+@pytest.mark.parametrize("version", range(1, database.VERSION))
+def test_one_of_an_older_version_is_read_anew(runs_dir: Path, version: int) -> None:
+    before = words(runs_dir)
     with sqlite3.connect(runs_dir / DATABASE) as connection:
         connection.execute("UPDATE run SET reason = 'kept'")
-        assert connection.execute("PRAGMA user_version").fetchone() == (1,)
-    with monkeypatch.context() as newer:
-        newer.setattr(database, "MIGRATIONS", database.MIGRATIONS[:2])
-        with History(runs_dir) as history:
-            assert {run.reason for run in history.runs()} == {"kept"}
-            assert not history.notes
+        connection.execute("CREATE TABLE finding (x)")
+        connection.execute(f"PRAGMA user_version = {version}")
     with History(runs_dir) as history:
-        assert [run.reason == "kept" for run in history.runs()] == [False] * 3, (
-            "their plans were written by other rules"
-        )
+        assert [run.word for run in history.runs()] == before
+        assert "kept" not in {run.reason for run in history.runs()}
         assert not history.notes
     with sqlite3.connect(runs_dir / DATABASE) as connection:
-        assert connection.execute("PRAGMA user_version").fetchone() == (len(database.MIGRATIONS),)
-        assert connection.execute("SELECT name FROM sqlite_master WHERE name = 'run_by_scenario'").fetchone()
+        assert connection.execute("PRAGMA user_version").fetchone() == (database.VERSION,)
+        assert connection.execute("SELECT name FROM sqlite_master WHERE name = 'finding'").fetchone() is None
 
 
 def test_where_nothing_can_be_written_the_runs_are_read_all_the_same(runs_dir: Path) -> None:
@@ -277,7 +277,7 @@ def test_what_has_not_changed_is_not_read_again(runs_dir: Path, monkeypatch: pyt
 @pytest.mark.parametrize("interval", [None, (1.0, 2.0), (0.0, 0.0), (5.0, float("inf")), (float("-inf"), 0.0)], ids=str)
 def test_a_finding_is_kept_as_it_is(interval: tuple[float, float] | None) -> None:
     kept = replace(stored_runs.finding(2.0), interval=interval, voided_by="skew", is_guard=True, censored=True)
-    assert database._finding(list(database._row(kept))) == kept
+    assert verdict_json.finding_of(json.loads(json.dumps(verdict_json.finding(kept)))) == kept
     bare = replace(stored_runs.finding(None), interval=interval, confidence=None)
     assert database._finding(list(database._row(bare))) == bare
 
