@@ -279,7 +279,7 @@ def test_a_finding_is_kept_as_it_is(interval: tuple[float, float] | None) -> Non
     kept = replace(stored_runs.finding(2.0), interval=interval, voided_by="skew", is_guard=True, censored=True)
     assert verdict_json.finding_of(json.loads(json.dumps(verdict_json.finding(kept)))) == kept
     bare = replace(stored_runs.finding(None), interval=interval, confidence=None)
-    assert database._finding(list(database._row(bare))) == bare
+    assert verdict_json.finding_of(json.loads(json.dumps(verdict_json.finding(bare)))) == bare
 
 
 def test_export_as_json_has_every_run_and_finding(three: Path) -> None:
