@@ -214,7 +214,7 @@ def test_a_twentieth_more_or_less_is_the_same_load(level: float, watched_s: int)
     assert END_S - same_load_from_s(whole, baseline, recovery, END_S) == watched_s
 
 
-BELOW = Goodput(70, 100, 300, 600, 0.95, 0.5263, (0.48, 0.57))
+BELOW = Goodput(70, 100, 300, 600, 0.5263, (0.48, 0.57))
 
 
 @pytest.mark.parametrize(
