@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from operator import attrgetter
 
 from harness.analysis.intervals import clopper_pearson
 from harness.analysis.once import once
 from harness.criteria._injections import Injection, injections, load_end_s
 from harness.criteria._outcome import seconds
-from harness.criteria.balancing._answers import by_source
+from harness.criteria._tries import by_source
 from harness.criteria.replication._nodes import LAG_S, PRIMARY, NodeSample, nodes_of
 from harness.recording import READ, TAKE, WRITE, Operation, Recording
 
@@ -73,7 +74,7 @@ def _by_kind(recording: Recording) -> dict[str, list[Operation]]:
         for one in batch.operations:
             if one.kind in (READ, WRITE, TAKE) and one.invoke_s < end_s:
                 found[one.kind].append(one)
-    return {kind: sorted(found[kind], key=_invoked_s) for kind in sorted(found)}
+    return {kind: sorted(found[kind], key=attrgetter("invoke_s")) for kind in sorted(found)}
 
 
 def _in_vain(kind: str, calm: Sequence[Operation], during: Sequence[Operation]) -> Iterator[str]:
@@ -129,7 +130,3 @@ def _changed(node: str, samples: Sequence[NodeSample], at_s: float, until_s: flo
 
 def _took_s(one: Operation) -> float:
     return 0.0 if one.return_s is None else one.return_s - one.invoke_s
-
-
-def _invoked_s(one: Operation) -> float:
-    return one.invoke_s

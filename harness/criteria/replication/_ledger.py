@@ -12,6 +12,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from operator import attrgetter
 from typing import ClassVar
 
 from harness.criteria._criterion import Criterion
@@ -93,12 +94,8 @@ def ledger_of(recording: Recording, via: str, audit: str) -> Ledger:
 
 
 def _row(attempts: list[Operation], look: Operation | None) -> Row:
-    in_order = tuple(sorted(attempts, key=_invoked_s))
+    in_order = tuple(sorted(attempts, key=attrgetter("invoke_s")))
     return Row(in_order, None) if look is None else Row(in_order, look.version or 0, look.cache != UNCOUNTED)
-
-
-def _invoked_s(operation: Operation) -> float:
-    return operation.invoke_s
 
 
 @dataclass(frozen=True)

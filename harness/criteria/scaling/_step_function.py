@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from operator import itemgetter
 
+from harness.analysis.time_series import level_at
+
 MOST_REPLICAS = 5_000
 """A plan that needs more of them is a slip in the capacity, and would take its time."""
 READING_S = 0.1
@@ -94,15 +96,8 @@ def demand(level: Samples, capacity_per_s: float, start_s: float, end_s: float) 
                 times.add(t0 + (t1 - t0) * (k * capacity_per_s - y0) / (y1 - y0))
     inside = sorted(t for t in times if start_s <= t < end_s)
     # In the middle of a stretch, where no rounding of its ends matters.
-    middles = [(t, needed(_level(level, (t + later) / 2))) for t, later in pairwise((*inside, end_s))]
+    middles = [(t, needed(level_at(level, (t + later) / 2))) for t, later in pairwise((*inside, end_s))]
     return Steps.of(middles, end_s)
-
-
-def _level(level: Samples, t: float) -> float:
-    for (t0, y0), (t1, y1) in pairwise(level):
-        if t0 <= t < t1:
-            return y0 + (y1 - y0) * (t - t0) / (t1 - t0)
-    return 0.0
 
 
 @dataclass(frozen=True)
