@@ -89,7 +89,6 @@ class Controller:
         self.problem = ""
 
     def step(self) -> None:
-        """Do what is due now."""
         now = time.monotonic()
         if now < self._next_poll:
             return

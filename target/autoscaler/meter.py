@@ -37,7 +37,6 @@ class InFlightMeter:
         self._samples = 0
 
     def record(self, in_flight: int) -> None:
-        """One look."""
         self._sum += in_flight
         self._samples += 1
 

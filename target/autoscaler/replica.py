@@ -53,7 +53,6 @@ class Replica:
 
     @property
     def pid(self) -> int:
-        """Of its process."""
         return self.running.identity.pid
 
     def drain(self, now: float, within_s: float) -> None:
@@ -64,7 +63,6 @@ class Replica:
             self._context.proxy.drain(self.name)
 
     def advance(self, now: float) -> None:
-        """One look."""
         if self.state in ("starting", "ready", "draining") and self.running.process.poll() is not None:
             self._context.log("died", self)
             self._begin_stopping(now)

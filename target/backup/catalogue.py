@@ -67,7 +67,6 @@ class Catalogue:
         raise UsageError(f"there is no backup {name!r} in {self.directory}", f"there are: {there}")
 
     def place(self, backup: Backup | str) -> Path:
-        """Where its files are."""
         return self.directory / (backup if isinstance(backup, str) else backup.name)
 
     def new(self, kind: str) -> Path:

@@ -99,7 +99,6 @@ def _ledger_rows(dsn: str, snapshot: str = "", until: float = math.inf) -> int:
 
 
 def checksum(file: Path) -> str:
-    """SHA-256 of a file."""
     with file.open("rb") as source:
         return hashlib.file_digest(source, "sha256").hexdigest()
 

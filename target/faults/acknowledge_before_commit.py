@@ -22,7 +22,6 @@ class AcknowledgeBeforeCommit(OfShare):
     written: int = field(default=0, init=False)
 
     def acknowledges_early(self, entry: str) -> float | None:  # noqa: ARG002
-        """Asked for each new write."""
         if not self._share.take():
             return None
         self.early += 1

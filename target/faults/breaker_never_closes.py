@@ -20,7 +20,6 @@ class BreakerNeverCloses:
     fast_fails: int = field(default=0, init=False)
 
     def holds_open(self, is_open: bool) -> bool:
-        """Asked before each call."""
         if self.held_from is None:
             if not is_open:
                 return False

@@ -16,7 +16,6 @@ class BreakerNeverOpens:
     failures: int = field(default=0, init=False)
 
     def bypassed(self, failed: bool) -> None:
-        """Told after each call."""
         self.calls += 1
         self.failures += failed
 

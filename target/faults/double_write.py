@@ -18,7 +18,6 @@ class DoubleWrite(OfShare):
     doubled: int = field(default=0, init=False)
 
     def writes_again(self, entry: str) -> bool:
-        """Asked for each retry."""
         again = self._share.take()
         if again:
             self.doubled += 1

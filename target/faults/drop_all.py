@@ -20,7 +20,6 @@ class DropAll:
     at: float | None = field(default=None, init=False)
 
     def dropped(self, connections: int) -> None:
-        """Told by the feed."""
         self.closed += connections
         self.at = time.monotonic()
 

@@ -20,12 +20,10 @@ class Flapping:
     _from: float | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
-        """Refuses 0."""
         if self.period <= 0:
             raise ValueError("period must be more than 0")
 
     def overrides(self, now: float, current: int, desired: int, least: int, most: int) -> int:  # noqa: ARG002
-        """Asked at each sync."""
         if self._from is None:
             self._from = now
         wanted = least if int((now - self._from) / self.period) % 2 else most

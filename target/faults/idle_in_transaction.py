@@ -18,11 +18,9 @@ class IdleInTransaction:
     _nth: EveryNth = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        """Refuses 0."""
         self._nth = EveryNth(self.every)
 
     def leaves_transaction(self) -> bool:
-        """Asked when a request has its connection."""
         leaves = self._nth.take()
         self.open += leaves
         return leaves

@@ -17,7 +17,6 @@ class LostInvalidation(OfShare):
     lost: int = field(default=0, init=False)
 
     def loses_invalidation(self, key: str, version: int) -> bool:
-        """Asked after each write."""
         loses = self._share.take()
         if loses:
             self.lost += 1

@@ -18,7 +18,6 @@ class LostMessages(OfShare):
     _shares: dict[int, Share] = field(default_factory=dict, init=False, repr=False)
 
     def loses_message(self, connection: int, client: str, seq: int) -> bool:
-        """Asked for each broadcast and each receiver."""
         self.due += 1
         loses = self._shares.setdefault(connection, Share(self.share)).take()
         if loses:

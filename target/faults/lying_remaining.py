@@ -17,7 +17,6 @@ class LyingRemaining:
     lies: int = field(default=0, init=False)
 
     def misstate(self, remaining: int, limit: int) -> int:
-        """Asked for each answer."""
         told = min(limit, remaining + self.added)
         self.answers += 1
         self.lies += told != remaining

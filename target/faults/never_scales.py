@@ -18,7 +18,6 @@ class NeverScales:
     withheld: int = field(default=0, init=False)
 
     def overrides(self, now: float, current: int, desired: int, least: int, most: int) -> int:  # noqa: ARG002
-        """Asked at each sync."""
         self.withheld += desired != current
         return current
 

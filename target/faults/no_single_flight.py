@@ -15,7 +15,6 @@ class NoSingleFlight:
     loads: int = field(default=0, init=False)
 
     def loaded_alone(self) -> None:
-        """A miss."""
         self.loads += 1
 
     def status(self) -> Mapping[str, Reading]:

@@ -18,11 +18,9 @@ class PoolLeak:
     _nth: EveryNth = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        """Refuses 0."""
         self._nth = EveryNth(self.every)
 
     def keeps_connection(self) -> bool:
-        """Asked when the work is done."""
         keeps = self._nth.take()
         self.leaked += keeps
         return keeps

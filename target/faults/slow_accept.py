@@ -17,7 +17,6 @@ class SlowAccept:
     delayed: int = field(default=0, init=False)
 
     async def before_accept(self) -> None:
-        """A handshake arrived."""
         self.delayed += 1
         await asyncio.sleep(self.delay_ms / 1000)
 

@@ -16,7 +16,6 @@ class SlowQuery:
     queries: int = field(default=0, init=False)
 
     def added_ms(self) -> float:
-        """Asked for each query."""
         self.queries += 1
         return self.delay_ms
 

@@ -19,7 +19,6 @@ class SlowStart:
     delayed: int = field(default=0, init=False)
 
     def start_delay_s(self) -> float:
-        """Asked for each start."""
         self.delayed += 1
         return self.seconds
 

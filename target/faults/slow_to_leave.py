@@ -16,7 +16,6 @@ class SlowToLeave:
     refused: int = field(default=0, init=False)
 
     def leave_after_s(self) -> float:
-        """Asked when it is told to end."""
         return self.seconds
 
     def refused_leaving(self) -> None:

@@ -29,7 +29,6 @@ class StaleReplicaRead(OfShare):
     oldest_ms: float = field(default=0.0, init=False)
 
     def stale_by_ms(self) -> float | None:
-        """Asked for each read."""
         return self.delay_ms if self._share.take() else None
 
     def served(self, key: str, version: int | None, newest: int | None, age_ms: float) -> None:

@@ -16,7 +16,6 @@ class StickyReplica:
     diverted: int = field(default=0, init=False)
 
     def pick(self, in_turn: str, replicas: Sequence[str]) -> str:
-        """Asked for each read of a replica."""
         picked = min(replicas)
         self.reads += 1
         self.diverted += picked != in_turn

@@ -22,7 +22,6 @@ class ActiveFault:
     records: Sequence[Record]
 
     def as_json(self) -> dict[str, object]:
-        """For the endpoint."""
         return dataclasses.asdict(self)
 
 
@@ -64,7 +63,6 @@ class Switchboard:
             listener()
 
     def state(self) -> ActiveFault | None:
-        """None while healthy."""
         if self._fault is None:
             return None
         parameters = {
@@ -76,11 +74,9 @@ class Switchboard:
         return ActiveFault(self._name, parameters, self._since, dict(self._fault.status()), records)
 
     async def before_login(self) -> None:
-        """Called at each login's arrival."""
         if self._before is not None:
             await self._before.before_login()
 
     def after_login(self) -> None:
-        """Called after each successful login."""
         if self._after is not None:
             self._after.after_login()

@@ -32,7 +32,6 @@ class SpanStore:
         self._counts = {"requests": 0, "refused": 0, "spans": 0}
 
     def add(self, spans: Sequence[PlainSpan]) -> None:
-        """One request."""
         with self._lock:
             self._newest.extend(spans)
             self._counts["requests"] += 1
@@ -44,7 +43,6 @@ class SpanStore:
             self._counts["refused"] += 1
 
     def clear(self) -> None:
-        """Forget everything."""
         with self._lock:
             self._newest.clear()
             self._counts = dict.fromkeys(self._counts, 0)

@@ -28,7 +28,6 @@ class Credentials:
 
 
 def routes(resources: Resources) -> list[Route]:
-    """The two routes of this feature."""
 
     async def login(request: Request) -> JSONResponse:
         await resources.faults.before_login()

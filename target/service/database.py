@@ -50,7 +50,6 @@ class Answer:
 
     @property
     def row(self) -> Row | None:
-        """The first."""
         return self.rows[0] if self.rows else None
 
 

@@ -15,7 +15,6 @@ from target.service.resources import Resources
 
 
 def routes(resources: Resources) -> list[Route]:
-    """The one route of this feature."""
     database, settings = resources.database, resources.settings
 
     async def show(_request: Request) -> JSONResponse:

@@ -24,7 +24,6 @@ CLOSED_WITHIN_S = 0.5
 
 
 def routes(resources: Resources) -> list[WebSocketRoute]:
-    """The one route of this feature."""
     hub, name = resources.hub, resources.settings.name
 
     async def feed(socket: WebSocket) -> None:

@@ -38,7 +38,6 @@ class Check:
 
 
 def routes(resources: Resources) -> list[Route]:
-    """The two routes of this feature."""
     settings = resources.settings
 
     async def healthz(_request: Request) -> JSONResponse:

@@ -97,7 +97,6 @@ class Hub:
         return connection, self._last.get(channel)
 
     def leave(self, connection: Connection) -> None:
-        """It is gone."""
         members = self._channels[connection.channel]
         del members[connection.number]
         if not members:

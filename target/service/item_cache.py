@@ -86,7 +86,6 @@ class ItemCache:
         self._task = asyncio.create_task(self._retry_invalidations())
 
     async def close(self) -> None:
-        """Close every connection."""
         self._closing = True
         await valkey_client.finish(self._task, self._client)
 

@@ -80,7 +80,6 @@ class ItemReader:
 
 
 def routes(resources: Resources) -> list[Route]:
-    """The routes of this feature."""
     reads = ItemReader(resources, resources.metrics.registry)
     store, cache = resources.item_store, resources.item_cache
 

@@ -66,7 +66,6 @@ class LeavingMiddleware:
         self._app, self._leaving = app, leaving
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """ASGI entry."""
         fault = self._leaving.fault
         if fault is None or scope["type"] != "http" or scope["path"] in ALWAYS_ANSWERED:
             await self._app(scope, receive, send)

@@ -33,7 +33,6 @@ SETTLE_RETRY_S = 0.1
 
 
 def routes(resources: Resources) -> list[Route]:
-    """The routes of this feature."""
     settings, faults = resources.settings, resources.faults
     store = LedgerStore(resources.database)
     writes = Counter("target_ledger_writes", "Writes by outcome.", ["outcome"], registry=resources.metrics.registry)

@@ -16,7 +16,6 @@ QUOTA_EXCEEDED = "https://iana.org/assignments/http-problem-types#quota-exceeded
 
 
 def routes(resources: Resources) -> list[Route]:
-    """The one route of this feature."""
 
     async def limited(request: Request) -> JSONResponse:
         caller = caller_of(request, resources)
@@ -57,7 +56,6 @@ class RateLimitMiddleware:
         self._paths = tuple(resources.settings.rate_limit_paths.split())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """ASGI entry."""
         path = scope["path"] if scope["type"] == "http" else ""
         if not path.startswith(self._paths) or path == PATH:
             await self._app(scope, receive, send)

@@ -84,7 +84,6 @@ class Metrics:
             self.logins.labels(outcome)  # present from the start: a missing series is not a zero
 
     def routes(self) -> list[Route]:
-        """GET /metrics."""
 
         async def metrics(_request: Request) -> Response:
             return Response(generate_latest(self.registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
@@ -102,7 +101,6 @@ class DurationMiddleware:
         self._instance = (b"x-instance", name.encode("latin-1", "replace"))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """ASGI entry."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return

@@ -71,7 +71,6 @@ class ModuleReader:
 
 
 def routes(resources: Resources) -> list[Route]:
-    """The routes of this feature."""
     store, cache, reader = ModuleStore(resources.database), resources.module_cache, ModuleReader(resources)
 
     async def create(request: Request) -> JSONResponse:

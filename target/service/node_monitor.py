@@ -53,11 +53,9 @@ class NodeMonitor:
         self._task: asyncio.Task[None] | None = None
 
     def open(self) -> None:
-        """Start asking."""
         self._task = asyncio.create_task(self._run())
 
     async def close(self) -> None:
-        """Stop asking."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait({self._task}, timeout=ANSWER_WITHIN_S)

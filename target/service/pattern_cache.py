@@ -64,7 +64,6 @@ class PatternCache:
         self._task = asyncio.create_task(self._retry())
 
     async def close(self) -> None:
-        """Close every connection."""
         await valkey_client.finish(self._task, self._client)
 
     @property

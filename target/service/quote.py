@@ -19,7 +19,6 @@ STATUS = {"error": 502, "unreachable": 502, "timeout": 504}
 
 
 def routes(resources: Resources) -> list[Route]:
-    """The two routes of this feature."""
     settings, registry = resources.settings, resources.metrics.registry
     breaker = Breaker(settings.breaker_threshold, settings.breaker_rest_s, registry, resources.faults)
     quotes = Counter("target_quotes", "Quotes by outcome.", ["outcome"], registry=registry)

@@ -84,7 +84,6 @@ class RateLimit:
             self._decisions.labels(outcome)
 
     async def close(self) -> None:
-        """Close every connection."""
         await asyncio.wait({asyncio.ensure_future(self._pool.disconnect())}, timeout=valkey_client.CLOSED_WITHIN_S)
 
     async def decide(self, caller: str) -> Decision:

@@ -41,7 +41,6 @@ class Resources:
     valkey_nodes: ValkeyNodes
 
     async def open(self) -> None:
-        """Start connecting to the servers."""
         await self.database.open()
         await self.hub.open()
         self.item_cache.open()
@@ -49,7 +48,6 @@ class Resources:
         self.schema.open()
 
     async def close(self) -> None:
-        """Let go of everything."""
         self.faults.switch_off()
         self.passwords.close()
         await self.hub.close()

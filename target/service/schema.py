@@ -63,7 +63,6 @@ class Schema:
         self._task = asyncio.create_task(self._make())
 
     async def close(self) -> None:
-        """Stop trying."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait({self._task}, timeout=1.0)

@@ -66,7 +66,6 @@ class Sessions:
         await self._client.ping()
 
     async def close(self) -> None:
-        """Close every connection."""
         await self._client.aclose()
 
 

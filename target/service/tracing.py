@@ -57,7 +57,6 @@ class Tracing:
 
     @property
     def is_on(self) -> bool:
-        """Whether there is a receiver."""
         return self._tracer is not None
 
     def query(self, pool: str, query: str) -> AbstractContextManager[Span | None]:
@@ -124,7 +123,6 @@ class TracingMiddleware:
         self._app, self._tracing = app, tracing
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """ASGI entry."""
         if scope["type"] != "http" or scope["path"] in self.NOT_TRACED:
             await self._app(scope, receive, send)
             return

@@ -41,7 +41,6 @@ class TracedValkey(valkey.Redis):
     traces: tracing.Tracing
 
     async def execute_command(self, *args: Any, **options: Any) -> Any:
-        """The command's answer."""
         with self.traces.valkey(str(args[0])):
             return await super().execute_command(*args, **options)  # type: ignore[no-untyped-call]  # the library's
 

@@ -26,7 +26,6 @@ class ValkeyNodes:
             return []
 
     async def close(self) -> None:
-        """Close every connection."""
         clients = [] if self._client is None else [self._client]
         await valkey_client.finish(None, *clients, *([] if self._sentinel is None else self._sentinel.sentinels))
 

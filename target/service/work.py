@@ -32,7 +32,6 @@ class Timed:
 
 
 def routes(resources: Resources) -> list[Route]:
-    """The one route of this feature."""
     settings, database, faults = resources.settings, resources.database, resources.faults
     traces = tracing.of(settings)
     kept: list[tuple[Pool, NodeConnection]] = []

@@ -30,8 +30,6 @@ class Endpoint:
 
 
 class JsonHandler(BaseHTTPRequestHandler):
-    """Reads and answers JSON."""
-
     timeout = SLOW_CLIENT_S
 
     def has_token(self, token: bytes) -> bool:
@@ -47,7 +45,6 @@ class JsonHandler(BaseHTTPRequestHandler):
         return json.loads(self.rfile.read(max(0, min(length, LARGEST_BODY_BYTES))))
 
     def answer(self, status: int, document: object) -> None:
-        """The whole of the response."""
         body = json.dumps(document).encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/json")

@@ -20,7 +20,6 @@ class HaproxyRuntime:
         self._max_sessions = max_sessions
 
     def servers(self) -> dict[str, ServerStatus]:
-        """Every server by name."""
         return {one.name: one for one in servers_of(self._socket, BACKEND)}
 
     def add(self, name: str, port: int) -> None:

@@ -30,7 +30,6 @@ class Reserved:
     port: int
 
     def release(self) -> None:
-        """Give up our hold."""
         self.socket.close()
 
 

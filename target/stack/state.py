@@ -43,12 +43,10 @@ class Process:
 
     @classmethod
     def of(cls, role: str, name: str, identity: Identity) -> Process:
-        """A process that we know."""
         return cls(role, name, identity.pid, identity.started)
 
     @property
     def identity(self) -> Identity:
-        """For asking whether it lives."""
         return Identity(self.pid, self.started)
 
 
@@ -128,7 +126,6 @@ class StackState:
 
 
 def ourselves() -> Process:
-    """The process that asks."""
     identity = identify(os.getpid())
     assert identity is not None  # we are running this line
     return Process.of("supervisor", "up", identity)

@@ -30,7 +30,6 @@ class Upstream:
         self.outcomes = dict.fromkeys(OUTCOMES, 0)
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
-        """ASGI entry."""
         if scope["type"] != "http":
             return
         path, method = scope["path"], scope["method"]

@@ -54,7 +54,6 @@ class Passwords:
 
     @classmethod
     def generate(cls) -> Passwords:
-        """Five different ones."""
         return cls(*(secrets.token_urlsafe(18) for _ in range(5)))
 
 
@@ -68,7 +67,6 @@ class Ports:
 
     @classmethod
     def reserve(cls) -> Ports:
-        """Three free ones."""
         return cls(reserve(), reserve(), reserve())
 
 
@@ -82,7 +80,6 @@ class Member:
 
     @property
     def data_directory(self) -> Path:
-        """Of its PostgreSQL."""
         return self.directory / "data"
 
     @property
