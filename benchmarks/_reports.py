@@ -17,7 +17,7 @@ from pathlib import Path
 
 from locust.rpc.protocol import Message
 
-from harness.analysis import phases, tallies
+from harness.analysis import tallies
 from harness.analysis.answer_sizes import size_index
 from harness.analysis.histogram import bucket_index, quantile_us
 from harness.live.state import SETTLES_S, LiveState

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from harness.errors import ConfigurationError
 from harness.recording import End, Line, Operations, ProbeSample, Recording, Slice, Slices, Unanswered
 from harness.recording_damage import Damage, in_short, missing
 from harness.recording_header import FORMAT, Header
@@ -33,7 +34,7 @@ users that have not been stopped yet."""
 NO_RUN = "of a time at which there was no run"
 
 
-class RecordingError(Exception):
+class RecordingError(ConfigurationError):
     """The file is missing, is no recording, or of a format that this version cannot read. Says the remedy."""
 
 

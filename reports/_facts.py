@@ -21,10 +21,7 @@ def facts(recording: Recording) -> list[tuple[str, str]]:
         ("scenario", header.scenario),
         ("shape", header.shape),
         *((f"shape: {key}", _scalar(value)) for key, value in header.parameters.items()),
-        (
-            "phases",
-            ", ".join(f"{p.name} {p.start_s} to {p.end_s} s" for p in header.phases) or _quantity.NOTHING,
-        ),
+        ("phases", ", ".join(f"{p.name} {p.start_s} to {p.end_s} s" for p in header.phases) or _quantity.NOTHING),
         ("target", target(header)),
         ("load processes", str(header.nodes)),
         *((name, value) for name, value in version(header) if value),
@@ -38,10 +35,7 @@ def facts(recording: Recording) -> list[tuple[str, str]]:
     rows += amplification(recording)
     rows += slowest_traces(recording)
     rows += [
-        (
-            f"health {mark.when} the load",
-            f"{mark.check}: {'ok' if mark.ok else 'NOT ok'} {mark.detail}".rstrip(),
-        )
+        (f"health {mark.when} the load", f"{mark.check}: {'ok' if mark.ok else 'NOT ok'} {mark.detail}".rstrip())
         for mark in recording.health
     ]
     rows += [(key, value) for key, value in header.environment.items()]

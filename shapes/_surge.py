@@ -34,11 +34,7 @@ class Surge(PhasedShape):
         "", "size of the spike in place of the peak, by what was learned: expected:30d (its upper end) or largest"
     )
     learned: str = parameter("", "file that springback learn has written, for the size of the spike")
-    pacing: str = parameter(
-        ARRIVALS,
-        PACING_HELP,
-        choices=PACINGS,
-    )
+    pacing: str = parameter(ARRIVALS, PACING_HELP, choices=PACINGS)
     pool_users: int = parameter(
         0, f"users to park; 0 chooses {POOL_S} seconds' worth of the peak (closed model: the peak)"
     )

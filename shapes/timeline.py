@@ -38,11 +38,7 @@ class Timeline(PhasedShape):
         "phases in their order: name, whole seconds and level, or two with .. between, at its beginning and its end",
         web=True,
     )
-    pacing: str = parameter(
-        ARRIVALS,
-        PACING_HELP,
-        choices=PACINGS,
-    )
+    pacing: str = parameter(ARRIVALS, PACING_HELP, choices=PACINGS)
 
     def build(self) -> Profile:
         stretches = self._stretches()[0]

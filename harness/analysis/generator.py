@@ -84,13 +84,7 @@ def last_trace_s(recording: Recording) -> float:
     """
     if recording.end is not None:
         return recording.end.t
-    return max(
-        [
-            -math.inf,
-            *(piece.t + 1.0 for piece in recording.slices),
-            *(sample.t for sample in recording.probes),
-        ]
-    )
+    return max([-math.inf, *(piece.t + 1.0 for piece in recording.slices), *(sample.t for sample in recording.probes)])
 
 
 def health(recording: Recording, start_s: float, end_s: float) -> tuple[NodeHealth, ...]:

@@ -119,11 +119,7 @@ def _is_start(sample: ProbeSample) -> bool:
 
 
 def _series(
-    source: str,
-    probe: str,
-    readings: Iterable[ProbeSample],
-    failed_s: Iterable[float],
-    stopped: Iterable[ProbeSample],
+    source: str, probe: str, readings: Iterable[ProbeSample], failed_s: Iterable[float], stopped: Iterable[ProbeSample]
 ) -> ProcessSeries:
     samples = sorted(readings, key=lambda sample: sample.t)
     ends = sorted(stopped, key=lambda sample: sample.t)

@@ -115,12 +115,7 @@ def service_levels(
 
 
 def windows(
-    recording: Recording,
-    start_s: int,
-    end_s: int,
-    window_s: int,
-    slo: ServiceLevel,
-    usual: ServiceLevel | None = None,
+    recording: Recording, start_s: int, end_s: int, window_s: int, slo: ServiceLevel, usual: ServiceLevel | None = None
 ) -> Windows:
     """The whole windows between two instants, both in seconds. ``usual`` is what the median may be; without it slow is
     what misses the SLO.

@@ -111,13 +111,7 @@ class ApiServer:
             raise NoAnswerError(f"the {what} is not text") from None
 
     def _answer(
-        self,
-        verb: str,
-        path: str,
-        what: str,
-        body: Mapping[str, Any] | None,
-        accept: str,
-        limit_bytes: int,
+        self, verb: str, path: str, what: str, body: Mapping[str, Any] | None, accept: str, limit_bytes: int
     ) -> Answer:
         token = _token(Path(self.token_file) if self.token_file else IN_POD / "token", optional=not self.token_file)
         ca_file = self.ca_file

@@ -101,12 +101,7 @@ def named_primaries(urls: Sequence[str], service: str, timeout_s: float) -> list
 def replication_of(name: str, password: str, timeout_s: float) -> Replication:
     """Of the server ``host:port``. Raises SentinelError."""
     host, _, port = name.rpartition(":")
-    client = redis.Redis(
-        host,
-        int(port),
-        password=password or None,
-        **_options(timeout_s),
-    )
+    client = redis.Redis(host, int(port), password=password or None, **_options(timeout_s))
     try:
         said: Any = client.info("replication")
         leads = said["role"] == "master"

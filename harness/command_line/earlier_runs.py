@@ -28,13 +28,7 @@ RUNS_DIR = click.option(
 @QUIET
 @AS_JSON
 def check(
-    run_directory: Path,
-    runs_dir: Path,
-    against: str | None,
-    worse_than: str,
-    branch: str,
-    quiet: bool,
-    as_json: bool,
+    run_directory: Path, runs_dir: Path, against: str | None, worse_than: str, branch: str, quiet: bool, as_json: bool
 ) -> None:
     """Judge the recording of RUN and print the verdict.
 

@@ -8,15 +8,7 @@ from pathlib import Path
 
 import click
 
-from harness.command_line.options import (
-    ABOVE_NOTHING,
-    AS_JSON,
-    PASS_ON,
-    PASS_ON_BUT_H,
-    QUIET,
-    ScenarioFile,
-    shown_as,
-)
+from harness.command_line.options import ABOVE_NOTHING, AS_JSON, PASS_ON, PASS_ON_BUT_H, QUIET, ScenarioFile, shown_as
 from harness.errors import ConfigurationError
 
 MOST_USERS, MOST_PROCESSES, MOST_REPEATS = 1_000_000, 1000, 1000
@@ -114,9 +106,7 @@ def suite(words: tuple[str, ...], runs_dir: Path) -> None:
 
 
 @click.command(
-    name="find-limit",
-    context_settings=PASS_ON_BUT_H,
-    short_help="Find the load up to which a criterion holds.",
+    name="find-limit", context_settings=PASS_ON_BUT_H, short_help="Find the load up to which a criterion holds."
 )
 @click.argument("locustfile", type=ScenarioFile())
 @click.option(

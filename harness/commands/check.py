@@ -12,7 +12,7 @@ from harness.errors import ConfigurationError
 from harness.findings import Verdict
 from harness.history.of_run import against_history, noted
 from harness.recording import Recording
-from harness.recording_file import RecordingError, read
+from harness.recording_file import read
 from harness.verdict import judge, without_reports
 from reports import github, markdown, terminal, verdict_json
 
@@ -71,8 +71,5 @@ def _print(recording: Recording, verdict: Verdict, written: Sequence[Path], show
 
 
 def _judged(run: Path) -> tuple[Recording, Verdict]:
-    try:
-        recording = read(run)
-    except RecordingError as error:
-        raise ConfigurationError(str(error)) from None
+    recording = read(run)
     return recording, judge(recording)

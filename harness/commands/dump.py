@@ -5,20 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from harness.errors import ConfigurationError
 from harness.recording import Slices
-from harness.recording_file import RecordingError, open_lines
+from harness.recording_file import open_lines
 from harness.recording_line import decode, encode
 from harness.safe_text import escaped
 
 
 def lines(run: Path) -> Iterator[str]:
-    """With their newlines. Nothing is checked nor left out. Raises ConfigurationError when there is no file."""
-    try:
-        for line in open_lines(run):
-            yield from readable(line)
-    except RecordingError as error:
-        raise ConfigurationError(str(error)) from None
+    """With their newlines. Nothing is checked nor left out. Raises RecordingError when there is no file."""
+    for line in open_lines(run):
+        yield from readable(line)
 
 
 def readable(line: bytes) -> Iterator[str]:

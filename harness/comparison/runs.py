@@ -148,12 +148,7 @@ def _draws(metric: Metric, first: Judged, second: Judged) -> quantile_shift.Draw
 
 
 def _interval(
-    metric: Metric,
-    first: Judged,
-    second: Judged,
-    margin: Margin,
-    confidence: float,
-    draws: quantile_shift.Draws | None,
+    metric: Metric, first: Judged, second: Judged, margin: Margin, confidence: float, draws: quantile_shift.Draws | None
 ) -> Bounds:
     """Of the second less the first made worse by the margin, more being worse where there is one; else as it is."""
     before, after = (_at(metric, each, confidence) for each in (first, second))

@@ -227,10 +227,7 @@ def _is_step(bounds: Sequence[Bounds], place: int, margin: Margin) -> bool:
     """Whether the runs shortly before and after differ by as much as is told, and not only those long before and
     after.
     """
-    before, after = (
-        middle_of(bounds[max(0, place - LATEST) : place]),
-        middle_of(bounds[place : place + LATEST]),
-    )
+    before, after = (middle_of(bounds[max(0, place - LATEST) : place]), middle_of(bounds[place : place + LATEST]))
     return abs(after - before) > margin.at(before)
 
 

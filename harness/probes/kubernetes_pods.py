@@ -10,14 +10,7 @@ from typing import Any, ClassVar
 
 from harness.analysis import quota, target_memory
 from harness.clients.connection import NoAnswerError
-from harness.clients.kubernetes import (
-    ApiServer,
-    access_problems,
-    list_in,
-    namespace_of,
-    part_of,
-    quantity,
-)
+from harness.clients.kubernetes import ApiServer, access_problems, list_in, namespace_of, part_of, quantity
 from harness.plugins import parameter
 from harness.probes import Probe, Reading
 from harness.probes._container_meter import COUNTERS, CounterMeter
@@ -229,10 +222,7 @@ def _limits(of: Mapping[str, Any]) -> Mapping[str, Any]:
 def _ending(terminated: Mapping[str, Any]) -> dict[str, float]:
     if not terminated:
         return {}
-    return {
-        "exit_code": float(terminated.get("exitCode", 0)),
-        "oom_killed": float(terminated.get("reason") == OOM),
-    }
+    return {"exit_code": float(terminated.get("exitCode", 0)), "oom_killed": float(terminated.get("reason") == OOM)}
 
 
 def _unix_s(text: object) -> float:

@@ -7,14 +7,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from harness.clients.sentinel import (
-    EXAMPLE,
-    SentinelError,
-    address_problems,
-    named_primaries,
-    replication_of,
-    servers,
-)
+from harness.clients.sentinel import EXAMPLE, SentinelError, address_problems, named_primaries, replication_of, servers
 from harness.plugins import parameter
 from harness.probes import Probe, Reading
 

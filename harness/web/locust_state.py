@@ -12,14 +12,7 @@ import re
 from typing import Any
 
 from flask import Response
-from locust.runners import (
-    STATE_CLEANUP,
-    STATE_INIT,
-    STATE_RUNNING,
-    STATE_SPAWNING,
-    STATE_STOPPED,
-    STATE_STOPPING,
-)
+from locust.runners import STATE_CLEANUP, STATE_INIT, STATE_RUNNING, STATE_SPAWNING, STATE_STOPPED, STATE_STOPPING
 from locust.web import WebUI
 
 from harness.run.master import Master

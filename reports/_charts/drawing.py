@@ -10,13 +10,7 @@ import math
 from typing import Any
 
 import numpy as np
-from bokeh.models import (
-    ColumnDataSource,
-    FixedTicker,
-    HoverTool,
-    PlainText,
-    Range1d,
-)
+from bokeh.models import ColumnDataSource, FixedTicker, HoverTool, PlainText, Range1d
 from bokeh.models.annotations import BoxAnnotation, Label, Span
 
 from harness.safe_text import one_line
@@ -104,22 +98,12 @@ def _area(plot: Any, edges: Values, below: Values, above: Values, line: Line) ->
     plot.varea_step(x=edges, y1=below, y2=above, step_mode="after", fill_color=line.colour, fill_alpha=0.5)
     seen = np.flatnonzero(above[:-1] > below[:-1])  # no outline where nothing is added
     plot.segment(
-        x0=edges[seen],
-        x1=edges[seen + 1],
-        y0=above[seen],
-        y1=above[seen],
-        line_color=line.colour,
-        line_width=1.5,
+        x0=edges[seen], x1=edges[seen + 1], y0=above[seen], y1=above[seen], line_color=line.colour, line_width=1.5
     )
 
 
 def _line(plot: Any, times: Values, values: Values, line: Line) -> None:
-    style = {
-        "line_color": line.colour,
-        "line_alpha": line.alpha,
-        "line_dash": line.dash,
-        "line_width": line.width_px,
-    }
+    style = {"line_color": line.colour, "line_alpha": line.alpha, "line_dash": line.dash, "line_width": line.width_px}
     if line.step:
         plot.step(x=times, y=values, mode="after", **style)
         return

@@ -78,13 +78,7 @@ def generator_lag(recording: Recording, series: Series) -> Chart:
     named = {source: values * 1e3 for source, values in named.items()}
     explanation = "How late each load process was to its own timers. A late generator measures itself."
     return Chart(
-        "generator-lag",
-        title,
-        unit,
-        explanation,
-        times,
-        lines_of(highest_valued(named), summary="max"),
-        window_s=size,
+        "generator-lag", title, unit, explanation, times, lines_of(highest_valued(named), summary="max"), window_s=size
     )
 
 

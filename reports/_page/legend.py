@@ -21,10 +21,7 @@ class Entry:
 def entries(chart: Chart) -> list[Entry]:
     """One entry for each thing that is drawn."""
     made = [
-        Entry(
-            line.label,
-            _area(line.colour) if line.area else _line(line.colour, line.dash, line.width_px, line.alpha),
-        )
+        Entry(line.label, _area(line.colour) if line.area else _line(line.colour, line.dash, line.width_px, line.alpha))
         for line in chart.lines
     ]
     made += [Entry(points.label, _diamond(points.colour)) for points in chart.points]

@@ -24,10 +24,7 @@ WINDOW_S = 1.0
 class SlowDrain:
     """All instants are CLOCK_MONOTONIC seconds, which processes of one machine share."""
 
-    combine: ClassVar[Combine] = {
-        "degraded_from": min,
-        "degraded_until": max,
-    }
+    combine: ClassVar[Combine] = {"degraded_from": min, "degraded_until": max}
 
     seconds: float
     delay_ms: float = 400.0

@@ -224,9 +224,5 @@ class Database:
 
 def _profile(row: Row, read_from: str) -> Profile:
     return Profile(
-        user_id=row[0],
-        username=row[1],
-        display_name=row[2],
-        created_at=row[3].isoformat(),
-        read_from=read_from,
+        user_id=row[0], username=row[1], display_name=row[2], created_at=row[3].isoformat(), read_from=read_from
     )

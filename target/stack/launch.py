@@ -110,13 +110,7 @@ class Launcher:
         return running
 
     def start_module(
-        self,
-        role: str,
-        name: str,
-        module: str,
-        directory: Path,
-        port: Reserved,
-        environment: Mapping[str, str],
+        self, role: str, name: str, module: str, directory: Path, port: Reserved, environment: Mapping[str, str]
     ) -> Running:
         """Start one of our own, a module that serves on a socket which is ours already; its log is in ``directory``."""
         running = self.start(

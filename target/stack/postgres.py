@@ -102,10 +102,7 @@ def create(
     replica.chmod(0o700)
     _configure(primary, {"port": str(ports[0].port)})
     connection = f"host={LOOPBACK} port={ports[0].port} user={REPLICATOR} password={passwords.replicator}"
-    _configure(
-        replica,
-        {"port": str(ports[1].port), "primary_conninfo": connection, "primary_slot_name": SLOT},
-    )
+    _configure(replica, {"port": str(ports[1].port), "primary_conninfo": connection, "primary_slot_name": SLOT})
     (replica / "standby.signal").touch()
     unprivileged.hand_over(replica, identity)
     return Cluster(

@@ -188,8 +188,7 @@ def _bring_up(options: Options, launcher: Launcher, directory: Path, public: Res
         )
         apis = {name: api.start(launcher, directory, name, port, service) for name, port in api_ports.items()}
         seed.fill(
-            addresses.primary,
-            seed.Seed(users.count, users.password, options.hash_memory_kib, options.hash_time_cost),
+            addresses.primary, seed.Seed(users.count, users.password, options.hash_memory_kib, options.hash_time_cost)
         )
         postgres.wait_streaming(replica, admin)
         replica_port.release()

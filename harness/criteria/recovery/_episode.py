@@ -19,14 +19,7 @@ from dataclasses import replace
 
 from harness.analysis import generator, histogram, phases
 from harness.analysis.lazy import BoolArray, FloatArray, np
-from harness.analysis.quality import (
-    ServiceLevel,
-    Windows,
-    mean_log_latency,
-    service_levels,
-    windows,
-    with_waiting,
-)
+from harness.analysis.quality import ServiceLevel, Windows, mean_log_latency, service_levels, windows, with_waiting
 from harness.criteria.recovery._baseline_band import EFFECTIVE_WINDOWS, Band, Share, band, larger
 from harness.criteria.recovery._baseline_enough import baseline_problem
 from harness.criteria.recovery._left_behind import left_behind

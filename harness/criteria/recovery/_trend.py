@@ -40,10 +40,7 @@ class Trend:
 
 
 def trend(
-    x: FloatArray,
-    y: FloatArray,
-    confidence: float = 0.95,
-    correction: Callable[[FloatArray], float] | None = None,
+    x: FloatArray, y: FloatArray, confidence: float = 0.95, correction: Callable[[FloatArray], float] | None = None
 ) -> Trend | None:
     """Trend of y over increasing x, both of shape (n,). None for fewer than 10 samples.
 

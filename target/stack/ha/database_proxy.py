@@ -61,10 +61,7 @@ frontend metrics
 
 
 def start(
-    launcher: Launcher,
-    directory: Path,
-    listeners: tuple[Reserved, Reserved, Reserved],
-    members: Sequence[Member],
+    launcher: Launcher, directory: Path, listeners: tuple[Reserved, Reserved, Reserved], members: Sequence[Member]
 ) -> Running:
     """Start it on sockets that are ours already (primary, reads, metrics); returns at once."""
     primary, reads, metrics = (f"fd@{listener.socket.fileno()}" for listener in listeners)

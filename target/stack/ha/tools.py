@@ -30,16 +30,7 @@ case "$1 $3" in
 esac
 exec {dies_with_parent} KILL -- "$tool" "$@"
 """
-TOOLS = (
-    "initdb",
-    "pg_basebackup",
-    "pg_controldata",
-    "pg_ctl",
-    "pg_isready",
-    "pg_rewind",
-    "pg_waldump",
-    "postgres",
-)
+TOOLS = ("initdb", "pg_basebackup", "pg_controldata", "pg_ctl", "pg_isready", "pg_rewind", "pg_waldump", "postgres")
 
 
 def write(directory: Path, binaries: Path) -> Path:
