@@ -95,7 +95,6 @@ def _await_load(url: str) -> None:
 
 
 def _memory(process: subprocess.Popen[bytes]) -> dict[str, float]:
-    """In MB."""
     lines = Path(f"/proc/{process.pid}/smaps_rollup").read_text().splitlines()
     fields = dict(line.split(":", 1) for line in lines[1:])
     return {kind: int(fields[kind].split()[0]) * 1024 / 1e6 for kind in KINDS}

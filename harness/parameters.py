@@ -28,8 +28,6 @@ NO_LIMIT = (-math.inf, math.inf)
 
 @dataclass(frozen=True)
 class Parameter:
-    """What is declared of one parameter."""
-
     name: str
     kind: Any
     """``str``, ``int``, ``float``, ``bool``, a tuple of one of these, or a union of them."""

@@ -41,7 +41,6 @@ class Found:
 
     @property
     def verdict(self) -> Verdict:
-        """The worst of all limits."""
         findings = tuple(limit.finding() for limit in self.limits)
         if not findings:
             return Verdict(Outcome.INCONCLUSIVE, "The search was stopped before its first step.", ())

@@ -214,7 +214,6 @@ def duration(seconds: float) -> str:
 
 
 def _about(parts: Sequence[Part]) -> str:
-    """Of what and when."""
     targets = dict.fromkeys("the built-in demo" if part.on_demo else part.target for part in parts if part.target)
     started = min((part.started_utc for part in parts if part.started_utc), default="")
     named = ", ".join(targets) if len(targets) <= MOST_TARGETS else f"{len(targets)} targets"

@@ -96,7 +96,6 @@ def events(recording: Recording, verdict: Verdict, files: Sequence[Path]) -> Ite
 
 
 def finding(finding: Finding) -> Json:
-    """As an object of ``findings``."""
     return {
         "criterion": finding.criterion,
         "kind": finding.kind,

@@ -30,7 +30,6 @@ def size_index(size_bytes: int) -> int:
 
 
 def middle_bytes(index: int) -> float:
-    """The middle of a bucket."""
     if index < _LINEAR:
         return float(index)
     shift = (index >> SUB_BUCKET_BITS) - 1

@@ -94,7 +94,6 @@ def pairs(parts: Sequence[Packed]) -> IntArray:
 
 
 def add(merged: dict[Key, int], histogram: Mapping[Key, int]) -> None:
-    """Adds ``histogram`` to ``merged``."""
     # Not Counter.update: it takes twice as long, and a master adds up what all its nodes report.
     known = merged.get
     for index, count in histogram.items():

@@ -194,7 +194,6 @@ def _censored(piece: Slice, ended_s: float) -> Slice:
 
 
 def of_phase(recording: Recording, phase: Phase, name: str = "") -> Tally:
-    """The requests of one phase."""
     return tally(slices_of(recording, phase, name))
 
 

@@ -19,8 +19,6 @@ CHECKED_AT_ONCE = 2
 
 @dataclass(frozen=True)
 class Scenario:
-    """A scenario that can be run."""
-
     file: Path
     name: str
     suite: str

@@ -198,7 +198,6 @@ def _lengths(
 
 
 def _together(pieces: Sequence[Slice], groups_of: Callable[[Sequence[Slice]], list[list[Slice]]]) -> Lengths:
-    """Of all of them, in their order."""
     told = histogram.merge([piece.sizes for piece in pieces if piece.sizes is not None])
     counts = Counter({middle_bytes(at): n for at, n in told.items()})
     for _, each in _lengths([piece for piece in pieces if piece.sizes is None], groups_of):

@@ -63,7 +63,6 @@ def as_csv(runs: Sequence[HistoryRun]) -> str:
 
 
 def as_json(runs: Sequence[HistoryRun]) -> str:
-    """Findings as in ``verdict.json``."""
     body = {
         "format": FORMAT,
         "runs": [

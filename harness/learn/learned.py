@@ -20,8 +20,6 @@ MOST_FITTED = 12
 
 @dataclass(frozen=True)
 class Source:
-    """What it is learned from."""
-
     observed: Observed
     traffic: Traffic | None
     """None of a series: it says nothing of which requests there are."""

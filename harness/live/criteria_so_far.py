@@ -22,8 +22,6 @@ WITHIN, BEYOND, OPEN = "within", "beyond", "open"
 
 @dataclass(frozen=True)
 class CriterionSoFar:
-    """One criterion of the run."""
-
     criterion: str
     """The name of its file."""
     title: str

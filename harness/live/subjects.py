@@ -30,8 +30,6 @@ OF_TARGET = {generator.CPU: CPU, LIMIT: MEMORY_LIMIT, "cpu_throttled_ratio": THR
 
 
 class Subjects:
-    """Of one run."""
-
     def __init__(self, header: Header, limits: Limits) -> None:
         self._busy, _, self._size = limits.pool_names.partition("/")
         self._replicas = [name for name in limits.replicas_name.split(",") if name]

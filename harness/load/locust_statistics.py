@@ -84,7 +84,6 @@ class CountedTogether(locust_stats.RequestStats):
         trace: Any = None,  # noqa: ARG002
         **_: Any,
     ) -> None:
-        """Listens to Locust's ``request`` event."""
         self.note(request_type, name, response_time, response_length, exception)
 
     def note(self, method: str, name: str, response_time_ms: Any, length: Any, exception: Any) -> None:

@@ -180,6 +180,5 @@ class RecordingWriter:
 
 
 def _cause(error: OSError) -> str:
-    """In words."""
     words = {errno.ENOSPC: "the disk is full", errno.EDQUOT: "the disk quota is used up", errno.ENOENT: "it is gone"}
     return words.get(error.errno or 0, error.strerror or str(error))

@@ -198,8 +198,6 @@ def _of_verdict(page: Page, status: Status) -> Iterator[str]:
 
 
 class _RequestHistograms:
-    """The histograms of one run."""
-
     def __init__(self, run: Run, page: Page, host: str) -> None:
         self.run = run
         self._page = page

@@ -72,7 +72,6 @@ class Chart:
 
 
 def nothing(identity: str, title: str, unit: str, why: str) -> Chart:
-    """A chart that says why it is empty."""
     return Chart(identity, title, unit, "", np.empty(0), (), missing=why)
 
 

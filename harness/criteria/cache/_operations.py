@@ -172,7 +172,6 @@ class Order:
 
 
 def _minima_from_the_end(values: Iterable[float]) -> list[float]:
-    """The smallest of the values from each place on."""
     minima: list[float] = []
     for value in reversed(list(values)):
         minima.append(min(value, minima[-1]) if minima else value)

@@ -68,7 +68,6 @@ class PoolSaturation(Criterion):
 
 
 def _describe(level: Level) -> str:
-    """One level in words."""
     parts = [f"{level.concurrency:.1f} at once", f"{level.good_per_s:.1f}/s"]
     if level.use_ratio is not None and level.size:
         parts.append(f"{level.use_ratio * level.size:.1f} of {level.size:.0f} connections in use")

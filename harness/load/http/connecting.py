@@ -202,7 +202,6 @@ class PendingConnection:
         return opened
 
     def close(self) -> None:
-        """Gives it up."""
         self._pending_socket.socket.close()
 
 

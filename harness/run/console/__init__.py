@@ -22,8 +22,6 @@ from harness.safe_text import say
 
 
 class Display(Protocol):
-    """Of one run."""
-
     def tell(self, text: str, event: Mapping[str, object]) -> None:
         """Something has happened: in words, on one line, and as data with its name in ``event``."""
         ...
