@@ -16,7 +16,7 @@ from harness.comparison import by_name, groups, plan, runs, words
 from harness.comparison.by_name import FEWEST_REQUESTS, MOST_NAMES, Judged
 from harness.comparison.metric import Margin, Metric, made, margin_of, metric_of, turned
 from harness.comparison.plan import _load
-from harness.comparison.runs import _interval, _whole, compared, of_guards
+from harness.comparison.runs import _interval, _of_guards, _whole, compared
 from harness.errors import ConfigurationError
 from harness.findings import Basis, Finding, Outcome, Verdict
 from harness.recording_header import CriterionSpec, Phase, PlannedGate
@@ -139,13 +139,13 @@ def guarded(*outcomes: Outcome) -> list[Verdict]:
 
 def test_of_a_guard_that_objects_the_worst_counts_in_whichever_run_it_was() -> None:
     well, doubt, gone = Outcome.PASS, Outcome.INCONCLUSIVE, Outcome.FAIL
-    (found,) = of_guards(guarded(doubt, well, well, well), guarded(gone, gone, gone, gone))
+    (found,) = _of_guards(guarded(doubt, well, well, well), guarded(gone, gone, gone, gone))
     assert found.outcome is Outcome.FAIL
     assert found.reason == "in 1 of 4 runs in the first and 4 of 4 in the second: said FAIL"
-    (open_,) = of_guards(guarded(doubt, well, well, well), guarded(doubt, well, well, gone))
+    (open_,) = _of_guards(guarded(doubt, well, well, well), guarded(doubt, well, well, gone))
     assert open_.outcome is Outcome.INCONCLUSIVE
     assert open_.reason.endswith("and 2 of 4 in the second: said FAIL; runs without that would tell")
-    assert not of_guards(guarded(well), guarded(well))
+    assert not _of_guards(guarded(well), guarded(well))
 
 
 def steady(seed: int, latency_s: float = 0.02, kind: str = "latency_quantile", recovery_s: int = 60) -> Judged:
