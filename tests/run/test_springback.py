@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import msgspec
 import psutil
 
 import reports
-from target.stack.state import StackState, from_json
+from target.stack.state import StackState
 from tests import recordings
 from tests.run import runs
 from tests.run.runs import SIGKILL, Finished, Run
@@ -81,7 +81,7 @@ def reference_target(run: Run) -> StackState:
                 continue
             with contextlib.suppress(FileNotFoundError):  # it has not come so far
                 if text := Path(command[command.index("--state") + 1]).read_text():
-                    found.append(from_json(json.loads(text)))
+                    found.append(msgspec.json.decode(text, type=StackState))
                     return True
         return False
 
