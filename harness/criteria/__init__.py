@@ -123,8 +123,17 @@ def guarded_by(criterion: str) -> tuple[str, ...]:
 
 def is_about_generator(criterion: str) -> bool:
     """Whether it is a guard that objects to what made the load, and not to the target."""
+    return _has(criterion, "of_generator")
+
+
+def is_about_target(criterion: str) -> bool:
+    """Whether it is a guard that objects to what the target has done."""
+    return _has(criterion, "of_target")
+
+
+def _has(criterion: str, attribute: str) -> bool:
     try:
-        return bool(getattr(_FOLDER.class_of(criterion), "of_generator", False))
+        return bool(getattr(_FOLDER.class_of(criterion), attribute, False))
     except ConfigurationError:
         return False
 

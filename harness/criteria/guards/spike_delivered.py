@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from harness.analysis import phases
 from harness.criteria._criterion import Guard
 from harness.criteria._outcome import no_phase, percent
-from harness.criteria.guards import _present as present
 from harness.criteria.guards import _silent as silent
 from harness.criteria.guards._delivery import Delivery, deliveries, of_levels
 from harness.findings import Finding, Outcome
@@ -23,10 +22,10 @@ class SpikeDelivered(Guard):
     """Guard: of every gate, of the arrivals alone or beside it, and of each class of users, enough was really sent.
 
     Where classes of users have levels of their own, it is about each of them in every phase. A class that began and
-    never sent anything is not delivered, in a closed model as well; nor is a phase of that in which users were missing.
+    never sent anything is not delivered, in a closed model as well.
     A spike that was not sent proves nothing about the target, so without it everything else is void. Where every gate
     was released and arrivals found no free user, there was load, if less of it: a FAIL that holds for what was sent,
-    counted from the send, stands; and so does any where users had left, which was less load.
+    counted from the send, stands.
     """
 
     title = "spike delivered"
@@ -45,8 +44,6 @@ class SpikeDelivered(Guard):
             return self.finding(
                 Outcome.INCONCLUSIVE, f"no request was sent in the {phase.name}: there was no spike", 0.0
             )
-        if short := self._short_of_users(recording):
-            return self.finding(Outcome.INCONCLUSIVE, f"{short.what}; {present.REMEDY}", short.ratio)
         parts = (*deliveries(recording, phase), *of_levels(recording), *silent.silent_classes(recording))
         if not parts:
             sent = f"{intended:,} requests in the {phase.name}; the closed model plans users, not requests"
@@ -69,13 +66,7 @@ class SpikeDelivered(Guard):
             return silent.all_load(recording)
         return recording.phase(self.phase)
 
-    def _short_of_users(self, recording: Recording) -> Delivery | None:
-        worst = min(present.users(recording), key=lambda each: each.ratio, default=None)
-        return worst if worst is not None and worst.ratio < self.limit else None
-
     def without_objection(self, recording: Recording) -> Recording | None:
-        if self._short_of_users(recording):
-            return recording
         phase = self._judged(recording)
         short = () if phase is None else [p for p in deliveries(recording, phase) if p.ratio < self.limit]
         beside = recording.header.gates and short and all(part.what.startswith(ARRIVALS) for part in short)

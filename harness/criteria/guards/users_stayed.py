@@ -1,4 +1,4 @@
-"""How many of the planned users were there, where users set the pace: nobody asks in the place of one who has left."""
+"""Guard: where users set the pace, those that were planned were there: nobody asks in the place of one who has left."""
 
 from __future__ import annotations
 
@@ -6,12 +6,16 @@ import math
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from statistics import fmean
 from typing import TypeAlias
 
 from harness.analysis import generator
 from harness.analysis.time_series import level_at
+from harness.criteria._criterion import Guard
 from harness.criteria.guards._delivery import Delivery, seen
+from harness.findings import Finding, Outcome
+from harness.plugins import parameter
 from harness.recording import Recording
 from harness.recording_header import STARTS_PER_S, Phase
 
@@ -20,10 +24,41 @@ SPAWNED_WITHIN_S = 10
 """Locust spawns once a second, and as fast as its machines can: so many seconds after a level has risen, its users have
 to be there.
 """
-REMEDY = (
-    "those who end by themselves (StopUser) leave less load than planned: let them return from the task and go on, or "
-    "leave their number to arrivals"
-)
+
+
+@dataclass(frozen=True)
+class UsersStayed(Guard):
+    """Guard: in each phase of a closed model there were as many users as planned, as a mean over its seconds.
+
+    A user who ends by itself (``StopUser``, an exception in ``on_start``) is missing from then on. That is mostly the
+    target's doing, and makes it look well: those who were refused do not ask again. Less load proves nothing good of
+    the rest, so everything is void, but for a FAIL. Where arrivals set the pace, others take the place of who has left.
+    """
+
+    title = "users stayed"
+    unit = "ratio"
+    of_target = True
+
+    lower_limit: float = parameter(0.99, "smallest share of the planned users of a phase that is there", highest=1)
+
+    def judge(self, recording: Recording) -> Finding:
+        if recording.header.level_unit == STARTS_PER_S:
+            return self.finding(Outcome.PASS, "arrivals set the pace here, whoever has left")
+        phases = list(users(recording))
+        if not phases:
+            return self.finding(Outcome.PASS, "no load process has told how many of its users were there")
+        worst = min(phases, key=lambda each: each.ratio)
+        if worst.ratio >= self.lower_limit:
+            return self.finding(Outcome.PASS, worst.what, worst.ratio)
+        remedy = (
+            "those who end by themselves (StopUser) leave less load than planned: let them return from the task and go "
+            "on, or let arrivals set the pace"
+        )
+        return self.finding(Outcome.INCONCLUSIVE, f"{worst.what}; {remedy}", worst.ratio)
+
+    def without_objection(self, recording: Recording) -> Recording:
+        """What fails with less load fails."""
+        return recording
 
 
 def users(recording: Recording) -> Iterator[Delivery]:
