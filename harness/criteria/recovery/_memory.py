@@ -90,6 +90,8 @@ def growth(recording: Recording, baseline: Phase, recovery: Phase) -> MemoryGain
     if not first:
         reason = "no process was sampled both in the baseline and at the end"
         return MemoryGain(None, reason, came=came, went=went)
+    if late := _too_old(samples, stayed, recovery, end_s):
+        return MemoryGain(None, late, came=came, went=went)
     anew = tuple(each for each in restarts(recording) if each.source in first and baseline.start_s <= each.t < end_s)
     cut = {each.source for each in anew}
     steady = [name for name in stayed if name not in cut]
@@ -124,6 +126,21 @@ def growth(recording: Recording, baseline: Phase, recovery: Phase) -> MemoryGain
         ),
         restarts=anew,
         leak=_leak_in(recording, samples, steady, went, anew, recovery, end_s),
+    )
+
+
+def _too_old(samples: Mapping[str, ProcessSeries], names: Sequence[str], recovery: Phase, end_s: float) -> str:
+    """Whose figures of the end are those of the first third of the recovery, or of before it, in words; empty where
+    there are none.
+    """
+    known_s, name = min(((samples[name].memory_until_s(end_s), name) for name in names), default=(math.inf, ""))
+    watched_s = end_s - recovery.start_s
+    if known_s >= recovery.start_s + watched_s / 3:
+        return ""
+    age_s = end_s - known_s
+    return (
+        f"the newest figure of the memory of {name} is of {age_s:.0f} s before the end, as it is passed on late: a "
+        f"{recovery.name} phase that is {math.ceil(1.5 * age_s - watched_s)} s longer would settle it"
     )
 
 
