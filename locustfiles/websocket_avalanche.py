@@ -16,7 +16,7 @@ from harness.recording import CriterionSpec
 from shapes import avalanche
 
 GAUGE = "target_feed_connections"
-MESSAGES = {"requests": "message *", "limit_s": 1.0}
+MESSAGES = {"requests": "message *", "limit_s": 1.0, "remedy": "adapt what users say, and take for an answer"}
 
 
 class Visitor(FeedUser):
