@@ -13,7 +13,8 @@ kept its limit in k of n runs does so, with 95 % confidence, in at least the sha
 
 PASS: in all runs. FAIL: in all, or the whole interval is beyond the limit. Otherwise INCONCLUSIVE. A run in which a
 guard voided the finding is left out of it, and a PASS needs more than half of the runs. One whose evidence did not
-reach is not left out: it is part of the mixture.
+reach is not left out: it is part of the mixture. Nor is one for nothing that the target itself has made void: it was
+down before the load, let nobody get ready, or turned its users away.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from collections.abc import Sequence
 from harness.analysis.distributions import student_quantile
 from harness.analysis.intervals import CONFIDENCE, clopper_pearson, quantile_ranks
 from harness.analysis.lazy import stats
+from harness.criteria import is_about_target
 from harness.findings import ERROR_RATIO, RECOVERY_TIME, Basis, Finding, Outcome, Verdict, objections
 
 Interval = tuple[float, float]
@@ -33,7 +35,7 @@ def pooled(verdicts: Sequence[Verdict], planned: int) -> Verdict:
     """One verdict over those of the runs that left one, of so many that were planned."""
     findings = [
         *(_pool(found, planned) for found in _by_criterion(verdicts)),
-        *(_of_guard(found) for found in objections(verdicts)),
+        *(_of_guard(found) for found in (*objections(verdicts), *_of_target(verdicts))),
     ]
     findings.sort(key=lambda finding: (finding.is_guard, -finding.outcome.rank))
     missing = planned - len(verdicts)
@@ -58,6 +60,15 @@ def _by_criterion(verdicts: Sequence[Verdict]) -> list[list[Finding]]:
         for finding in verdict.findings:
             if not finding.is_guard:
                 found.setdefault(finding.criterion, []).append(finding)
+    return list(found.values())
+
+
+def _of_target(verdicts: Sequence[Verdict]) -> list[list[Finding]]:
+    """Guards by which the target has made runs void, each with all of these."""
+    found: dict[str, list[Finding]] = {}
+    for finding in (finding for verdict in verdicts for finding in verdict.findings):
+        if finding.voids and finding.outcome is Outcome.INCONCLUSIVE and is_about_target(finding.kind):
+            found.setdefault(finding.criterion, []).append(finding)
     return list(found.values())
 
 

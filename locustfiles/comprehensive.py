@@ -89,6 +89,7 @@ JUDGED = {
     "sockets": [
         *((name, {"requests": HANDSHAKES}) for name in ("error_ratio", "latency_quantile")),
         *(("message_delivery", {}), ("connections_kept", {"connections": "/feed"})),
+        ("latency_quantile", {"requests": "message *", "limit_s": 1.0, "name": "sockets_message_p95"}),
     ],
     "cache": [
         *((name, {"requests": "@Shopper"}) for name in ("error_ratio", "latency_quantile")),
@@ -105,7 +106,7 @@ def criteria(options):
             of_phase = {"phase": part} if name in ("error_ratio", "latency_quantile") else {}
             quotes = QUOTES if name == "recovery_time" and "breaker" in options.parts else {}
             named = {"part": part, "name": name if name.startswith(part) else f"{part}_{name}"}
-            yield CriterionSpec(name, of_phase | quotes | parameters | named)
+            yield CriterionSpec(name, of_phase | quotes | named | parameters)
 
 
 def checks(options):

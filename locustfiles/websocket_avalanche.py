@@ -16,6 +16,7 @@ from harness.recording import CriterionSpec
 from shapes import avalanche
 
 GAUGE = "target_feed_connections"
+MESSAGES = {"requests": "message *", "limit_s": 1.0, "remedy": "adapt what users say, and take for an answer"}
 
 
 class Visitor(FeedUser):
@@ -69,6 +70,8 @@ harness.attach(
         CriterionSpec("latency_quantile", {"requests": "WS * connect", "quantile": 0.99, "name": "handshake_p99"}),
         CriterionSpec("reconnect_time", {"connections": "/feed"}),
         "message_delivery",
+        CriterionSpec("latency_quantile", {**MESSAGES, "phase": "steady", "name": "message_p95"}),
+        CriterionSpec("latency_quantile", {**MESSAGES, "phase": "recovery", "name": "message_p95_after"}),
         CriterionSpec("connections_kept", {"connections": "/feed"}),
         CriterionSpec("connections_agree", {"metric": GAUGE, "remedy": "name all its processes with --api-urls"}),
         "memory_growth",

@@ -17,6 +17,8 @@ from harness.recording import ProbeSample, Recording
 PROBE = "generator"
 LOOP_LAG = "loop_lag_s"
 CPU = "cpu_ratio"
+USERS = "users"
+"""Users that were there, where they set the pace."""
 WINDOW = 3
 """Samples, hence about seconds, over which lag and CPU are averaged: one hiccup is no saturation."""
 LARGEST_GAP_S = 3.5

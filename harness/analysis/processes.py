@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from harness.analysis.lazy import FloatArray, np
 from harness.analysis.once import once
-from harness.analysis.target_memory import LIMIT, PROCESS, memory_bytes, memory_key
+from harness.analysis.target_memory import AGE, LIMIT, PROCESS, memory_bytes, memory_key
 from harness.recording import ProbeSample, Recording
 
 MOST_BYTES = 2.0**63
@@ -30,6 +30,10 @@ class ProcessSeries:
     t: FloatArray
     rss_bytes: FloatArray
     """Of a container its working set; NaN where only the start of the container was read."""
+    memory_age_s: FloatArray
+    """How old that was when it was sampled; NaN where it was read at once."""
+    uss_bytes: FloatArray
+    """What it shares with no other process; sampled seldom, NaN in between."""
     pid: FloatArray
     """NaN where it was not sampled; so of those below."""
     create_time_s: FloatArray
@@ -80,6 +84,16 @@ class ProcessSeries:
     def is_worker(self) -> bool:
         return self.root != self.source
 
+    def memory_until_s(self, end_s: float) -> float:
+        """How its memory was at this instant is the latest that is known before ``end_s``."""
+        read = np.isfinite(self.rss_bytes) & (self.t < end_s)
+        return float(np.max(self.t[read] - np.nan_to_num(self.memory_age_s[read]), initial=-math.inf))
+
+    def own_bytes(self, start_s: float, end_s: float) -> float:
+        """What it shares with no other process at the end of that stretch; where nobody knows, its memory in it."""
+        told = self.uss_bytes[np.isfinite(self.uss_bytes) & (self.t < end_s)]
+        return float(told[-1] if len(told) else np.median(self.between(start_s, end_s)[1]))
+
     def between(self, start_s: float, end_s: float) -> tuple[FloatArray, FloatArray]:
         """Instants and memory of the samples in that stretch."""
         t, memory_bytes = self.memory
@@ -125,13 +139,15 @@ def _series(
     ends = sorted(stopped, key=lambda sample: sample.t)
     columns = {
         key: np.array([sample.values.get(key, math.nan) for sample in samples], dtype=np.float64)
-        for key in (memory_key(probe), "pid", "create_time_s", "executions", "oom_kills", "restarts")
+        for key in (memory_key(probe), AGE, "uss_bytes", "pid", "create_time_s", "executions", "oom_kills", "restarts")
     }
     limits = [sample.values[LIMIT] for sample in samples if LIMIT in sample.values]
     return ProcessSeries(
         source=source,
         t=np.array([sample.t for sample in samples], dtype=np.float64),
         rss_bytes=columns[memory_key(probe)],
+        memory_age_s=columns[AGE],
+        uss_bytes=columns["uss_bytes"],
         pid=columns["pid"],
         create_time_s=columns["create_time_s"],
         executions=columns["executions"],

@@ -97,16 +97,19 @@ def oom_kills(recording: Recording) -> int:
 
 
 def gone(recording: Recording) -> tuple[tuple[str, float], ...]:
-    """Sources that could not be read any more when the run ended, and since when. Workers may come and go."""
+    """Sources that could not be read any more when the run ended, and since when. Workers may come and go; of
+    those that never did, who has ended is missing.
+    """
     known = processes(recording)
     end_s = max((one.known_until_s for one in known.values()), default=0.0)
-    return tuple(
+    unread = [
         (one.source, float(one.failed_s[one.failed_s > one.t[-1]][0]))
         for one in known.values()
         if not one.is_worker
         and len(one.failed_s)
         and one.failed_s[-1] > max(float(one.t[-1]), *one.stopped_s[-1:], end_s - SILENT_S)
-    )
+    ]
+    return (*unread, *_missing_workers(recording, known))
 
 
 def ended(recording: Recording) -> tuple[Ended, ...]:
@@ -206,12 +209,8 @@ def _of_workers(known: Mapping[str, ProcessSeries], roots_ended_s: list[float]) 
     """A worker that ended while others of its kind went on, and one that came in its place: possibly a restart,
     possibly a server that replaces its workers now and then.
     """
-    families: dict[str, list[ProcessSeries]] = {}
-    for one in known.values():
-        if one.is_worker:
-            families.setdefault(one.root, []).append(one)
-    for root, family in families.items():
-        last_s = max([float(one.t[-1]) for one in family] + ([float(known[root].t[-1])] if root in known else []))
+    for root, family in _families(known).items():
+        last_s = _last_s(known, root, family)
         newcomers = sorted((one for one in family if one.t[0] > 0), key=lambda one: one.t[0])
         for ended in sorted(family, key=lambda one: one.t[-1]):
             end_s = float(ended.t[-1])
@@ -224,6 +223,36 @@ def _of_workers(known: Mapping[str, ProcessSeries], roots_ended_s: list[float]) 
                     how = f"{ended.source} ended, {new.source} came"
                     yield Restart(root, end_s, begin_s, how, is_certain=False)
                     break
+
+
+def _missing_workers(recording: Recording, known: Mapping[str, ProcessSeries]) -> Iterator[tuple[str, float]]:
+    """Of a fixed set of workers, to which none was added in the whole run, those that saw the end of the first phase
+    and ended before the others, or before their parent, and not by a fault of ours.
+    """
+    settled_s = recording.header.phases[0].end_s
+    for root, family in _families(known).items():
+        first_s, last_s = min(float(one.t[0]) for one in family), _last_s(known, root, family)
+        if any(one.t[0] > first_s + SILENT_S for one in family):
+            continue
+        for one in family:
+            end_s = float(one.t[-1])
+            is_struck = _fault(recording.faults, end_s, end_s + SAMPLING_S, one, -1)
+            if settled_s - SAMPLING_S <= end_s <= last_s - SILENT_S and not is_struck:
+                yield one.source, end_s
+
+
+def _families(known: Mapping[str, ProcessSeries]) -> dict[str, list[ProcessSeries]]:
+    """Root → its workers."""
+    families: dict[str, list[ProcessSeries]] = {}
+    for one in known.values():
+        if one.is_worker:
+            families.setdefault(one.root, []).append(one)
+    return families
+
+
+def _last_s(known: Mapping[str, ProcessSeries], root: str, family: Iterable[ProcessSeries]) -> float:
+    """The last sample of any of them, or of their parent."""
+    return max(float(one.t[-1]) for one in (*family, *([known[root]] if root in known else [])))
 
 
 def _alive(family: list[ProcessSeries], t: float) -> int:

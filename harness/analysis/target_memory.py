@@ -7,6 +7,8 @@ from collections.abc import Mapping
 PROCESS = "process"
 RESIDENT, WORKING_SET = "rss_bytes", "memory_working_set_bytes"
 LIMIT = "memory_limit_bytes"
+AGE = "memory_age_s"
+"""How old the figure was when it was sampled, as far as whoever passed it on lets us know."""
 
 
 def memory_key(probe: str) -> str:

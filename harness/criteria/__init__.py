@@ -115,6 +115,11 @@ def is_about_generator(criterion: str) -> bool:
     return bool(_of_class(criterion, "of_generator", False))
 
 
+def is_about_target(criterion: str) -> bool:
+    """Whether it is a guard that objects to what the target has done."""
+    return bool(_of_class(criterion, "of_target", False))
+
+
 def _of_class(criterion: str, attribute: str, otherwise: Any) -> Any:
     """What the class of a criterion declares; ``otherwise`` where it is not known, or does not."""
     try:

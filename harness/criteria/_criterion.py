@@ -149,6 +149,8 @@ class Guard(Criterion):
     guarded: ClassVar[tuple[str, ...]] = ALL
     of_generator: ClassVar[bool] = False
     """Whether it objects to what made the load, or to its machine: with another one more could be said."""
+    of_target: ClassVar[bool] = False
+    """Whether what it objects to is the target's doing: of several runs it is no accident that one may leave out."""
 
     def without_objection(self, recording: Recording) -> Recording | None:  # noqa: ARG002
         """Where it objects: the recording without what it objects to. What is a FAIL there as well has been proven, and

@@ -58,6 +58,11 @@ class ActiveUsers:
         self._parked.discard(slot.kind, slot)
         self._user_of.pop(slot, None)
 
+    @property
+    def active(self) -> int:
+        """Users that are in an iteration, or get ready for the next one."""
+        return len(self._active)
+
     def has_starts_left(self, kind: str) -> bool:  # noqa: ARG002
         return True
 

@@ -7,7 +7,7 @@ is how busy its machine is, because others may leave it too little.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,6 +30,8 @@ class GeneratorSample:
     cpu_ratio: float
     """CPU time of this process ÷ elapsed time; 1.0 = one core."""
     rss_bytes: int
+    users: int | None
+    """That are there, where users set the pace; else None."""
     machine: Mapping[str, float] = field(default_factory=dict)
     """See :meth:`~harness.load.machine_reader.MachineReader.read`; empty where another process of the machine tells."""
 
@@ -39,8 +41,9 @@ class GeneratorMonitor:
     the one with ``of_machine``.
     """
 
-    def __init__(self, of_machine: bool = True) -> None:
+    def __init__(self, of_machine: bool, count_users: Callable[[], int | None]) -> None:
         self._machine = MachineReader() if of_machine else None
+        self._count_users = count_users
         self._samples: list[GeneratorSample] = []
         self._greenlet: gevent.Greenlet[..., Any] | None = None
 
@@ -73,6 +76,7 @@ class GeneratorMonitor:
                         loop_lag_s=lag_s,
                         cpu_ratio=(used_s - cpu_s) / elapsed_s,
                         rss_bytes=process.memory_info().rss,
+                        users=self._count_users(),
                         machine={} if self._machine is None else self._machine.read(),
                     )
                 )

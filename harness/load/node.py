@@ -280,6 +280,11 @@ class Node:
         shift_s = self.clock.to_local(self.plan.origin_s) - self._local_origin_s
         return self.clock.uncertainty_s() + abs(shift_s)
 
+    def active_users(self) -> int | None:
+        """None where they do not set the pace."""
+        pacers = [pacer for pacer in self._pacers.values() if isinstance(pacer, ActiveUsers)]
+        return sum(pacer.active for pacer in pacers) if pacers else None
+
     def unanswered(self) -> Counter[tuple[int, str, str, bool, str]]:
         """Starts that have no answer yet, and arrivals that have no user: (second, name, outcome, whether it is the
         first request of its iteration, class of user as in a slice) → number.

@@ -75,7 +75,7 @@ class NodeReporter:
         self._name = name
         self._deliver_final = deliver_final
         self._place = place
-        self._monitor = GeneratorMonitor(of_machine=place.tells)
+        self._monitor = GeneratorMonitor(place.tells, self._users_there)
         self._settled = False
         self._closed = Event()
         self.delivered = False
@@ -150,6 +150,13 @@ class NodeReporter:
     def _users_of_classes(self) -> Iterator[UsersMark]:
         self._note_users()
         return self._started.take(round(self.node.elapsed_s() or 0.0, 3), self._name)
+
+    def _users_there(self) -> int | None:
+        """In the closed model; nobody asks in the place of those who have ended by themselves (``StopUser``)."""
+        plan, runner = self.node.plan, self._environment.runner
+        if plan is None or plan.paced or runner is None:
+            return None if plan is None else self.node.active_users()
+        return len(runner.user_greenlets)
 
     def _note_users(self) -> None:
         """Of users without a pacer: those with one say themselves when they begin."""
@@ -312,6 +319,7 @@ class NodeReporter:
                 generator.CPU: round(measured.cpu_ratio, 4),
                 "rss_bytes": measured.rss_bytes,
                 machine.MACHINE: self._place.machine,
+                **({} if measured.users is None else {generator.USERS: measured.users}),
             },
         )
         if measured.machine:

@@ -25,6 +25,8 @@ STALE_INTERVALS, SOONEST_STALE_S = 2.5, 20.0
 """… and so many of the longest interval that was seen, once there was one, but not sooner than this: in a run of a
 minute or two, figures of before the spike would else be those of its end.
 """
+LARGEST_AGE_S = 300.0
+"""By which a figure may seem to be older than it was passed on: beyond that, clocks differ."""
 OOM = "OOMKilled"
 COMING = ("ContainerCreating", "PodInitializing", "Pending")
 """What is said of a container that is on its way to its first start; any other fails, again and again."""
@@ -72,7 +74,8 @@ class KubernetesPods(Probe):
     ``cpu_throttled_ratio``, the share of the periods of the CPU limit in which it was used up, its counters
     ``cpu_periods_total``, ``cpu_throttled_periods_total`` and ``cpu_throttled_s_total``, and in ``oom_kills`` also what
     the kernel killed while the container went on. Figures that have not changed for 90 s, or for two and a
-    half of the longest interval that was seen between two of them (20 s at least), are a failed reading.
+    half of the longest interval that was seen between two of them (20 s at least), are a failed reading;
+    ``memory_age_s`` says how old they are.
 
     The account may list pods (and ``pods`` of metrics.k8s.io); for ``usage=kubelet`` it needs ``get`` of
     ``nodes/proxy``, which lets whoever has its token run commands in every pod of the node: use it where that does not
@@ -188,7 +191,8 @@ class KubernetesPods(Probe):
             )
         if usage is None:
             return Reading.of(source, values)
-        return Reading.of(source, values | _figures(known, usage, started_s))
+        age_s = max(now_s - known.changed_s, _told_age_s(usage.read_at))
+        return Reading.of(source, values | _figures(known, usage, started_s) | {target_memory.AGE: round(age_s, 1)})
 
     def _of_waiting(self, source: str, why: str, values: Mapping[str, float]) -> Reading:
         known = self._known.get(source)
@@ -213,6 +217,12 @@ def _figures(known: _Container, usage: Usage, started_s: float) -> dict[str, flo
             known.oom_kills += max(0.0, kernel - known.kernel_oom_kills)
         known.kernel_oom_kills = kernel
     return values | {"oom_kills": known.oom_kills}
+
+
+def _told_age_s(read_at: float | str) -> float:
+    """How long ago it was read, by the clocks of others; 0 where they are not ours."""
+    age_s = time.time() - (read_at if isinstance(read_at, float) else _unix_s(read_at))
+    return age_s if 0 < age_s < LARGEST_AGE_S else 0.0
 
 
 def _limits(of: Mapping[str, Any]) -> Mapping[str, Any]:

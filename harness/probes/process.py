@@ -11,7 +11,7 @@ from typing import ClassVar
 
 import psutil
 
-from harness.clients.process_search import SearchError, in_status_file, listeners
+from harness.clients.process_search import SearchError, holds, in_status_file, listeners, sockets_on
 from harness.plugins import parameter
 from harness.probes import Probe, Reading
 from harness.probes._process_meter import ProcessMeter
@@ -24,6 +24,8 @@ class _Session:
     roots: dict[str, ProcessMeter] = field(default_factory=dict)
     """Source → process that was asked for."""
     children: dict[str, ProcessMeter] = field(default_factory=dict)
+    sockets: dict[int, frozenset[str]] = field(default_factory=dict)
+    """Port → those that listened on it when it was asked for last."""
     failures: list[Reading] = field(default_factory=list)
     """What the last search did not find: said at each sample until it is found."""
     searched_s: float | None = None
@@ -35,7 +37,8 @@ class Process(Probe):
 
     Found by ``pids``, by the TCP ``ports`` on which they listen, or in ``status_file``, the state that
     ``python -m target up --state FILE`` keeps, where ``roles`` selects. A process found by port or in the
-    file is found again after a restart. Sources are ``python-4711``, ``port-8000``, or the name in the file;
+    file is found again after a restart, and so is one that takes a port over from another, which may live on for as
+    long as its connections do. Sources are ``python-4711``, ``port-8000``, or the name in the file;
     those of children end in ``/pid``. A process that is gone, or whose pid is another process now, is a
     failed reading at each sample; a child that is gone is one failed reading.
 
@@ -101,15 +104,16 @@ class Process(Probe):
 
     def _find_ports(self, before: dict[str, ProcessMeter]) -> None:
         kept = {port: _of_port(port, before) for port in self.ports}
-        lost = [port for port, meters in kept.items() if not all(m.is_running() for m in meters.values())]
-        lost += [port for port, meters in kept.items() if not meters]
-        found: dict[int, list[int]] = {}
-        if lost:
-            try:
-                found = listeners(lost)
-            except SearchError as error:
-                self._session.failures += [Reading.failed(f"port-{port}", str(error)) for port in lost]
-                return
+        try:
+            sockets = sockets_on(self.ports)
+            lost = [port for port, meters in kept.items() if self._has_changed(port, meters, sockets[port])]
+            found = listeners(lost) if lost else {}
+        except SearchError as error:
+            reason = str(error)
+            self._session.failures += [Reading.failed(f"port-{port}", reason) for port in self.ports if not kept[port]]
+            self._session.roots |= {source: meter for meters in kept.values() for source, meter in meters.items()}
+            return
+        self._session.sockets = sockets
         running = {source: meter for source, meter in before.items() if meter.is_running()}
         for port, meters in kept.items():
             if port not in lost:
@@ -117,9 +121,16 @@ class Process(Probe):
             elif not found[port]:
                 reason = f"no process of this user listens on port {port}"
                 self._session.failures.append(Reading.failed(f"port-{port}", reason))
-            for pid in found.get(port, []):
-                source = f"port-{port}" if len(found[port]) == 1 else f"port-{port}/{pid}"
+            for source, pid in _named(port, found.get(port, []), meters):
                 self._keep_or_add(source, pid, running, serves=True)
+
+    def _has_changed(self, port: int, meters: dict[str, ProcessMeter], sockets: frozenset[str]) -> bool:
+        """Whether others may listen on the port by now. Who has handed it over to a successor may still be running."""
+        if not meters or not all(meter.is_running() for meter in meters.values()):
+            return True
+        if sockets != self._session.sockets.get(port):
+            return True
+        return bool(sockets) and not all(holds(meter.pid, sockets) for meter in meters.values())
 
     def _find_in_file(self, before: dict[str, ProcessMeter]) -> None:
         if not self.status_file:
@@ -160,3 +171,16 @@ class Process(Probe):
 
 def _of_port(port: int, meters: dict[str, ProcessMeter]) -> dict[str, ProcessMeter]:
     return {s: meter for s, meter in meters.items() if s == f"port-{port}" or s.startswith(f"port-{port}/")}
+
+
+def _named(port: int, pids: list[int], before: dict[str, ProcessMeter]) -> Iterator[tuple[str, int]]:
+    """Source and pid of each that listens on the port. Whoever is known keeps its name, and a successor takes that of
+    the one before it, so that the change shows; of several at once each has a name of its own.
+    """
+    name = f"port-{port}"
+    known = {meter.pid: source for source, meter in before.items()}
+    if name in before or not (before or len(pids) > 1):
+        heir = before[name].pid if name in before and before[name].pid in pids else min(pids, default=0)
+        known[heir] = name
+    for pid in pids:
+        yield known.get(pid, f"{name}/{pid}"), pid

@@ -141,6 +141,10 @@ def test_the_place_of_a_user_that_is_killed_is_taken_by_another(crowd: Crowd, wh
     settled = crowd.between(0.35 + 0.1 + SOON_S, 1.2)
     assert max(settled) == 3
     assert median(settled) == 3, settled
+    assert crowd.node.active_users() == 3
+    gevent.killall(crowd.users[: POOL - 1])
+    gevent.sleep(0.01)
+    assert crowd.node.active_users() == 1, "nobody is left to take the place of the others"
 
 
 def test_after_the_end_no_further_iteration_begins(crowd: Crowd) -> None:

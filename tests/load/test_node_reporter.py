@@ -6,6 +6,7 @@ import gc
 import json
 import time
 from collections import Counter
+from types import SimpleNamespace
 from typing import Any
 
 import gevent
@@ -25,7 +26,7 @@ from harness.load.run_plan import Plan
 from harness.recording import ProbeSample, Slice, Slices, Unanswered
 from harness.recording_file import decode
 from harness.recording_marks import GateMark
-from shapes._profile import ARRIVALS, Polyline
+from shapes._profile import ARRIVALS, USERS, Polyline
 
 SAMPLED_S = 1.2
 """A load process samples itself every second."""
@@ -98,6 +99,24 @@ def test_what_has_no_answer_is_told_as_what_has_changed_in_it() -> None:
         starts.clear()
         assert told() == [(2, "(iteration)", "unfinished", 0, 0), (7, "(iteration)", "unfinished", 0, 0)]
         assert told() == []
+    finally:
+        reporter.close()
+        reporter.users_gone()
+
+
+@pytest.mark.parametrize(
+    ("pacing", "paced", "users"), [(ARRIVALS, False, 3), (USERS, False, 3), (USERS, True, 0), (ARRIVALS, True, None)]
+)
+def test_users_are_counted_where_they_set_the_pace(pacing: str, paced: bool, users: int | None) -> None:
+    environment, runner = Environment(), SimpleNamespace(user_greenlets=[object()] * 3)
+    node = Node("run", Clock(exact=True))
+    reporter = NodeReporter(environment, "worker-1", node, list[Report]().append)
+    try:
+        assert reporter._users_there() is None
+        line = Polyline(((0, 0), (60, 0)))
+        node.begin(Plan("run", time.monotonic(), 60, pacing, line, None, (), 0, paced=paced, drain_s=0.0))
+        environment.runner = runner  # type: ignore[assignment]
+        assert reporter._users_there() == users
     finally:
         reporter.close()
         reporter.users_gone()

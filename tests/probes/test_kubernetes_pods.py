@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -155,6 +156,7 @@ def test_use_of_the_metrics_api_beside_limits_and_restarts_of_the_pod(url: str, 
     reading = only(pods(url, token))
     assert (reading.source, reading.error) == ("shop/web-1/web", None)
     assert reading.values == {
+        "memory_age_s": 0,
         "memory_working_set_bytes": 128 << 20,
         "memory_limit_bytes": 256 << 20,
         "cpu_ratio": pytest.approx(0.187654321),
@@ -306,6 +308,24 @@ def test_figures_that_nobody_reads_any_more_are_a_failure(
     for after_s, failed in ((89, False), (91, True)):
         now_s[0] = 1000.0 + after_s
         assert bool(only(probe).error) is failed
+
+
+@pytest.mark.parametrize(
+    ("clock_s", "ages_s"),
+    [(0.0, (0, 30)), (60.0, (60, 60)), (299.0, (299, 299)), (301.0, (0, 30)), (-5.0, (0, 30))],
+)
+def test_figures_are_as_old_as_they_say_or_as_they_were_seen_to_be(
+    cluster: Cluster, url: str, token: str, monkeypatch: pytest.MonkeyPatch, clock_s: float, ages_s: tuple[int, int]
+) -> None:
+    """By the clock of the cluster, where it can be ours, and for as long as they have not changed."""
+    read_at_s = datetime.fromisoformat("2026-03-14T09:26:00Z").timestamp() + cluster.second
+    now_s = [1000.0]
+    monkeypatch.setattr("harness.probes.kubernetes_pods.time.monotonic", lambda: now_s[0])
+    monkeypatch.setattr("harness.probes.kubernetes_pods.time.time", lambda: read_at_s + clock_s)
+    probe = pods(url, token)
+    assert only(probe).values["memory_age_s"] == ages_s[0]
+    now_s[0] += 30
+    assert only(probe).values["memory_age_s"] == ages_s[1]
 
 
 @pytest.mark.parametrize(("every_s", "longest_s"), [(15, 37.5), (5, 20), (60, 90)])

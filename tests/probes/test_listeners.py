@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Callable, Collection
 from pathlib import Path
@@ -52,6 +53,19 @@ def test_whoever_listens_is_found(holders: Holders, host: str, family: str) -> N
     with python(LISTENS, host, str(port), family) as process:
         said(process)
         assert holders((port, other)) == {port: {process.pid}, other: set()}
+
+
+@pytest.mark.skipif(not process_search.TABLES[0].exists(), reason="this system has no tables of sockets")
+def test_whether_somebody_still_listens_is_asked_of_its_own_descriptors() -> None:
+    port, other = free_port(), free_port()
+    with python(LISTENS, "127.0.0.1", str(port), "AF_INET") as process:
+        said(process)
+        sockets = process_search.sockets_on((port, other))
+        assert (len(sockets[port]), sockets[other]) == (1, frozenset())
+        assert process_search.holds(process.pid, sockets[port])
+        with socket.create_connection(("127.0.0.1", port)):
+            assert not process_search.holds(os.getpid(), sockets[port])
+    assert process_search.holds(process.pid, sockets[port]), "who may not be asked is not looked for anew each time"
 
 
 @search_of

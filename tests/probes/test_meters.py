@@ -268,15 +268,29 @@ def test_cores_in_use_are_cpu_seconds_by_seconds_and_nothing_of_no_time(monkeypa
 
 
 @pytest.mark.parametrize(
-    ("runs", "looks"), [((True, True), []), ((True, False), [80]), ((False, False), [80])], ids=str
+    ("runs", "sockets", "held", "looks"),
+    [
+        ((True, True), {"s"}, {"s"}, []),
+        ((True, False), {"s"}, {"s"}, [80]),
+        ((False, False), {"s"}, {"s"}, [80]),
+        ((True, True), {"s", "t"}, {"s"}, [80]),
+        ((True, True), {"s"}, {"t"}, [80]),
+        ((True, True), set(), set(), []),  # by systems whose tables do not tell
+    ],
+    ids=str,
 )
-def test_a_port_is_looked_for_anew_where_any_who_listened_is_gone(
-    monkeypatch: pytest.MonkeyPatch, runs: tuple[bool, bool], looks: list[int]
+def test_a_port_is_looked_for_anew_where_any_who_listened_is_gone_or_has_closed_it(
+    monkeypatch: pytest.MonkeyPatch, runs: tuple[bool, bool], sockets: set[str], held: set[str], looks: list[int]
 ) -> None:
     looked: list[int] = []
     monkeypatch.setattr(process, "listeners", lambda ports: looked.extend(ports) or {port: [] for port in ports})
-    meters = {f"port-80/{n}": SimpleNamespace(is_running=lambda is_there=each: is_there) for n, each in enumerate(runs)}
-    probe: Any = SimpleNamespace(ports=(80,), _session=SimpleNamespace(roots={}, failures=[]))
-    process.Process._find_ports(probe, meters)  # type: ignore[arg-type]
+    monkeypatch.setattr(process, "sockets_on", lambda ports: dict.fromkeys(ports, frozenset(sockets)))
+    monkeypatch.setattr(process, "holds", lambda _, wanted: bool(held & wanted))
+    meters: Any = {
+        f"port-80/{n}": SimpleNamespace(pid=n, is_running=lambda is_there=each: is_there) for n, each in enumerate(runs)
+    }
+    probe = process.Process(ports=(80,))
+    probe._session.sockets = {80: frozenset({"s"} if sockets else ())}
+    probe._find_ports(meters)
     assert looked == looks and bool(probe._session.failures) is bool(looks)
     assert probe._session.roots == ({} if looks else meters)

@@ -59,6 +59,18 @@ while True:
         os._exit(0)
     os.waitpid(pid, 0)
 """
+HANDS_OVER = """
+import socket, sys
+server = socket.socket()
+for option in (socket.SO_REUSEADDR, socket.SO_REUSEPORT):
+    server.setsockopt(socket.SOL_SOCKET, option, 1)
+server.bind(("127.0.0.1", int(sys.argv[1])))
+server.listen()
+print("ready", flush=True)
+for line in sys.stdin:
+    server.close()
+    print("drains", flush=True)
+"""
 SUPERVISES = """
 import os, signal, socket, sys, time
 server = socket.create_server(("127.0.0.1", int(sys.argv[1])))
@@ -246,6 +258,31 @@ def test_a_listener_is_found_by_port_and_again_after_a_restart() -> None:
             assert reading.error is None and reading.source == f"port-{port}"
         (reading,) = probe.sample()
         assert reading.error
+
+
+def test_who_takes_a_port_over_is_watched_in_the_place_of_whoever_drains() -> None:
+    """As on a reload of HAProxy, whose old process lives on for as long as its connections do."""
+    port = free_port()
+    source = f"port-{port}"
+    with python(HANDS_OVER, str(port)) as old, python(HANDS_OVER, str(port)) as new:
+        said(old), said(new)
+        both = process_probe(ports=(port,))
+        assert set(by_source(both)) == {f"{source}/{old.pid}", f"{source}/{new.pid}"}
+    with python(HANDS_OVER, str(port)) as old:
+        said(old)
+        probe = process_probe(ports=(port,))
+        assert by_source(probe)[source].values["pid"] == old.pid
+        with python(HANDS_OVER, str(port)) as new:
+            said(new)
+            beside = by_source(probe)
+            assert beside[source].values["pid"] == old.pid
+            assert beside[f"{source}/{new.pid}"].values["pid"] == new.pid
+            tell(old, "")
+            said(old)
+            (reading,) = probe.sample()
+            assert (reading.source, reading.values["pid"]) == (source, new.pid)
+        (reading,) = probe.sample()
+        assert reading.error == f"no process of this user listens on port {port}"
 
 
 def test_a_killed_process_that_a_supervisor_starts_again_is_a_restart() -> None:

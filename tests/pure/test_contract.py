@@ -97,6 +97,7 @@ NOTHING_TO_GUARD = {
     "release_skew",
     "user_exceptions",
     "user_mix",
+    "users_stayed",
     "warm_up_healthy",
     "wind_down_healthy",
 }

@@ -41,6 +41,7 @@ from tests.pure import (
     test_metastability,
     test_pool,
     test_process_restarts,
+    test_users_stayed,
     test_warm_up_healthy,
     test_wind_down_healthy,
 )
@@ -516,6 +517,14 @@ CASES = (
     Case("user_exceptions", "limit", lambda: raised(0), lambda: raised(1), (0, 1), 1),
     # Less what whole numbers make of it: two classes ÷ 2 × (1 ÷ 10,000 + 1 ÷ 10,000).
     Case("user_mix", "limit", lambda: mix(5501), lambda: mix(5503), (0.0499, 0.0501), 0.06, INCONCLUSIVE),
+    # Of 1,000 users in the recovery.
+    Case(
+        "users_stayed",
+        "lower_limit",
+        lambda: test_users_stayed.there(lambda t: 1000 if t < 45 else 990, 1000, 1000),
+        lambda: test_users_stayed.there(lambda t: 1000 if t < 45 else 989, 1000, 1000),
+        *((0.99, 0.989), 0.98, INCONCLUSIVE),
+    ),
     Case(
         "warm_up_healthy",
         "limit",
@@ -599,14 +608,14 @@ SHARES = (
     *("failures_judged",),
     *("error_ratio", "fail_open", "hit_ratio", "machine_pressure", "message_delivery", "metastability"),
     *("monotonic_reads", "pool_stable", "read_your_writes", "scaling_errors", "shed_ratio", "spike_delivered"),
-    *("stale_reads", "user_mix", "warm_up_healthy", "wind_down_healthy"),
+    *("stale_reads", "user_mix", "users_stayed", "warm_up_healthy", "wind_down_healthy"),
 )
 
 
 @pytest.mark.parametrize("name", SHARES)
 def test_a_share_is_no_more_than_all(name: str) -> None:
     """5 for 5 % would pass whatever happens."""
-    limit = "lower_limit" if name in ("hit_ratio", "metastability") else "limit"
+    limit = "lower_limit" if name in ("hit_ratio", "metastability", "users_stayed") else "limit"
     criteria.load(CriterionSpec(name, {limit: 1.0}))
     for too_much in (1.001, 5.0):
         with pytest.raises(ConfigurationError, match=r"from 0(\.01)? to 1"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 
 import numpy as np
 import pytest
@@ -57,6 +58,23 @@ def test_a_process_that_comes_is_named_and_no_growth() -> None:
     assert found.growth_bytes == pytest.approx(0, abs=MEGABYTE)
     assert finding(run).outcome is Outcome.PASS
     assert "1 that came later" in finding(run).reason
+
+
+@pytest.mark.parametrize(("age_s", "is_known"), [(0, True), (39, True), (42, False), (70, False)])
+def test_figures_that_are_passed_on_late_say_nothing_of_the_end(age_s: float, is_known: bool) -> None:
+    """A target that has doubled its memory in the spike is shown as it was before, to the end of the run."""
+    run = healthy()
+    probes = tuple(
+        dataclasses.replace(s, values={**s.values, "memory_age_s": age_s}) if s.source == "api1" else s
+        for s in run.probes
+    )
+    found = finding(dataclasses.replace(run, probes=probes))
+    assert (found.outcome is Outcome.PASS) is is_known
+    longer_s = math.ceil(1.5 * (age_s + 0.9) - 60)
+    told = (
+        f"the newest figure of the memory of api1 is of {age_s + 0.9:.0f} s before the end, as it is passed on late: "
+    )
+    assert found.reason.startswith(told + f"a recovery phase that is {longer_s} s longer") is not is_known
 
 
 def test_a_process_that_goes_allows_no_pass() -> None:

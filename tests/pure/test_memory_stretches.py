@@ -169,6 +169,29 @@ def test_who_was_sampled_in_half_of_the_seconds_was_there() -> None:
     assert nobody.reason == "no process was sampled both in the baseline and at the end"
 
 
+def test_children_that_came_and_stay_may_have_been_forgotten_and_replicas_were_added() -> None:
+    def judged(*added: list[ProbeSample]) -> tuple[Outcome, str]:
+        probes = tuple(sample for one in (process("api", steady), *added) for sample in one)
+        found = criteria.load(CriterionSpec("memory_growth")).judge(replace(RUN, probes=probes))
+        return found.outcome, found.reason
+
+    def own(uss_megabytes: float, each: list[ProbeSample]) -> list[ProbeSample]:
+        """Told when it was first seen, and every ten seconds."""
+        told = {int(each[0].t): {"uss_bytes": 0.0}, 80: {"uss_bytes": uss_megabytes * MB}}
+        return [replace(sample, values={**sample.values, **told.get(int(sample.t), {})}) for sample in each]
+
+    children = [process(f"api/{pid}", always(50), range(35, 91)) for pid in range(4)]
+    assert figures(measured(process("api", steady), *children))[:3] == (10, 10, 210)
+    outcome, reason = judged(*children)
+    assert outcome is Outcome.INCONCLUSIVE
+    assert "as child processes that came later hold 200.0 MB: a longer recovery, in which they may end, would" in reason
+    assert judged(*children[:3])[0] is Outcome.PASS
+    assert judged(*(process(f"api/{pid}", always(50), range(35, 80)) for pid in range(4)))[0] is Outcome.PASS
+    assert judged(*(process(f"api{pid}", always(50), range(35, 91)) for pid in range(4)))[0] is Outcome.PASS
+    assert judged(*(own(20, each) for each in children))[0] is Outcome.PASS, "the rest is their parent's as well"
+    assert judged(*(own(60, each) for each in children))[0] is Outcome.INCONCLUSIVE
+
+
 def test_a_process_that_ended_has_gained_what_it_had() -> None:
     went = measured(process("api", steady), process("old", lambda t: 100 if t < 40 else 130, range(60)))
     assert went.went == ("old",) and figures(went) == (40, 40, 40, 200, 210)

@@ -149,8 +149,29 @@ def test_a_worker_in_whose_place_another_came_may_be_a_restart() -> None:
     finding = found(dataclasses.replace(whole, probes=replaced))
     assert (finding.outcome, finding.figure, finding.interval) == (Outcome.INCONCLUSIVE, 0, (0, 1))
     assert "possibly port-80 at 52 s (port-80/2 ended, port-80/3 came)" in finding.reason
-    fewer = (*whole.probes, *two, *worker("port-80/2", 0, 50, 2))
-    assert found(dataclasses.replace(whole, probes=fewer)).outcome is Outcome.PASS
+
+
+@pytest.mark.parametrize(
+    ("others", "end_s", "fault", "is_missing"),
+    [
+        ((), 50, "", True),
+        ((), 30, "", True),
+        ((), 28, "", False),  # what helped it to start may end before it is tested
+        ((), END_S - 2, "", False),
+        ((worker("port-80/3", 40, 45, 3)), 50, "", False),  # as many as are needed, one more or less
+        ((), 50, "killed python (pid 2)", False),
+        ((), 50, "killed python (pid 4)", True),
+    ],
+)
+def test_a_worker_of_a_fixed_set_that_ended_for_good_allows_no_pass(
+    others: tuple[ProbeSample, ...], end_s: int, fault: str, is_missing: bool
+) -> None:
+    struck = (FaultMark(end_s - 1.0, "kill_process", INJECTED, fault, 1),) if fault else ()
+    whole = run({"port-80": ()}, struck)
+    probes = (*whole.probes, *worker("port-80/1", 0, END_S, 1), *worker("port-80/2", 0, end_s, 2), *others)
+    finding = found(dataclasses.replace(whole, probes=probes))
+    assert (finding.outcome is Outcome.INCONCLUSIVE) is is_missing and finding.interval == (0, is_missing)
+    assert (f"port-80/2 since {end_s - 1} s ended" in finding.reason) is is_missing
 
 
 def test_a_worker_that_ends_with_the_run_or_with_its_master_was_not_replaced() -> None:

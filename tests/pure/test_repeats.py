@@ -117,6 +117,21 @@ def test_a_run_without_a_figure_is_left_out_only_where_a_guard_voided_it(outcome
     assert "kept in 4 of 5 runs" in found.findings[0].reason
 
 
+@pytest.mark.parametrize(
+    ("guard", "outcome"),
+    [("target_healthy", U), ("warm_up_healthy", U), ("users_stayed", U), ("generator_health", P), ("release_skew", P)],
+)
+def test_what_the_target_itself_made_void_is_no_accident(guard: str, outcome: Outcome) -> None:
+    """It was down when the third of five runs began."""
+    objection = Finding(
+        guard, "the guard", U, "unhealthy before the load", kind=guard, is_guard=True, voids=("clients",)
+    )
+    void = Verdict(U, "…", (dataclasses.replace(recovery(2), outcome=U, voided_by=guard), objection))
+    found = repeats.pooled([*runs(*[recovery(2)] * 4), void], 5)
+    assert found.outcome is outcome
+    assert ("the guard: in 1 of the runs, the first of them: unhealthy before" in found.reason) is (outcome is U)
+
+
 def test_a_run_without_a_verdict_is_no_pass() -> None:
     found = repeats.pooled([judge(recordings.healthy())] * 4, 5)
     assert (found.outcome, "1 of 5 runs left no verdict" in found.reason) == (U, True)

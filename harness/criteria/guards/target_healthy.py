@@ -36,6 +36,7 @@ class TargetHealthy(Guard):
     """
 
     title = "target healthy before and after"
+    of_target = True
 
     def judge(self, recording: Recording) -> Finding:
         # A check may be repeated until it answers: the last answer of each counts.

@@ -25,6 +25,7 @@ class WarmUpHealthy(Guard):
 
     title = "users got ready"
     unit = "ratio"
+    of_target = True
 
     limit: float = parameter(0.05, "largest error ratio of the requests with which users get ready", highest=1)
 

@@ -1,8 +1,9 @@
 """Memory that the target has gained: median of the last tenth of the recovery phase − median of the baseline.
 
 Memory is summed over the processes that were there in the baseline *and* at the end. A process that came later brings
-memory that is no growth, so it is left out and named. The interval is a moving-block bootstrap (Künsch 1989), because
-memory samples are strongly correlated.
+memory that is no growth, so it is left out and named. But a child that came and stays may be one that its parent has
+forgotten: what it has for itself is in the interval's upper end. The interval is a moving-block bootstrap (Künsch
+1989), because memory samples are strongly correlated.
 
 A process that was restarted, or ended, begins afresh, and its growth is not forgotten: that of each *stretch* from one
 start to the next counts, and they are added up. What a new process takes to warm up is no growth, so a later stretch
@@ -55,6 +56,8 @@ class MemoryGain:
     processes: tuple[str, ...] = ()
     """There in the baseline and at the end: the figure is about these, and about what ``went`` had gained."""
     came: tuple[str, ...] = ()
+    children_bytes: float = 0.0
+    """What those of them that are children have for themselves."""
     went: tuple[str, ...] = ()
     interrupted: tuple[str, ...] = ()
     """There in the baseline and at the end, but away in between: perhaps restarted, which hides growth."""
@@ -80,6 +83,8 @@ def growth(recording: Recording, baseline: Phase, recovery: Phase) -> MemoryGain
     if not first:
         reason = "no process was sampled both in the baseline and at the end"
         return MemoryGain(None, reason, came=came, went=went)
+    if late := _too_old(samples, stayed, recovery, end_s):
+        return MemoryGain(None, late, came=came, went=went)
     anew = tuple(each for each in restarts(recording) if each.source in first and baseline.start_s <= each.t < end_s)
     cut = {each.source for each in anew}
     steady = [name for name in stayed if name not in cut]
@@ -88,6 +93,7 @@ def growth(recording: Recording, baseline: Phase, recovery: Phase) -> MemoryGain
     low, high = _interval(before, after) if steady else (0.0, 0.0)
     baseline_bytes, end_bytes = float(np.median(before)), float(np.median(after))
     growth_bytes = end_bytes - baseline_bytes
+    children_bytes = sum(samples[name].own_bytes(start_s, end_s) for name in came if samples[name].is_worker)
     window = _Window(baseline, recovery, start_s, end_s)
     for name in (*(name for name in stayed if name in cut), *went):
         mine = [each for each in anew if each.source == name]
@@ -98,11 +104,12 @@ def growth(recording: Recording, baseline: Phase, recovery: Phase) -> MemoryGain
     return MemoryGain(
         growth_bytes=growth_bytes,
         reason="",
-        interval_bytes=(low, high),
+        interval_bytes=(low, high + children_bytes),
         baseline_bytes=baseline_bytes,
         end_bytes=end_bytes,
         processes=stayed,
         came=came,
+        children_bytes=children_bytes,
         went=went,
         interrupted=tuple(
             name
@@ -112,6 +119,21 @@ def growth(recording: Recording, baseline: Phase, recovery: Phase) -> MemoryGain
         ),
         restarts=anew,
         leak=_leak_in(recording, samples, steady, went, anew, recovery, end_s),
+    )
+
+
+def _too_old(samples: Mapping[str, ProcessSeries], names: Sequence[str], recovery: Phase, end_s: float) -> str:
+    """Whose figures of the end are those of the first third of the recovery, or of before it, in words; empty where
+    there are none.
+    """
+    known_s, name = min(((samples[name].memory_until_s(end_s), name) for name in names), default=(math.inf, ""))
+    watched_s = end_s - recovery.start_s
+    if known_s >= recovery.start_s + watched_s / 3:
+        return ""
+    age_s = end_s - known_s
+    return (
+        f"the newest figure of the memory of {name} is of {age_s:.0f} s before the end, as it is passed on late: a "
+        f"{recovery.name} phase that is {math.ceil(1.5 * age_s - watched_s)} s longer would settle it"
     )
 
 

@@ -20,7 +20,8 @@ class MemoryGrowth(Criterion):
     The limit is the larger of ``limit_bytes`` and ``limit_ratio`` × the baseline: what is much for a small process is
     little for one of 4 GB. Needs the probe ``process``; when it is silent the finding is INCONCLUSIVE. A process that
     was restarted has gained what all its stretches have gained together. One that went away, or could not be read for a
-    while, may have taken its growth with it, so it allows no PASS; a FAIL stands.
+    while, may have taken its growth with it, so it allows no PASS; a FAIL stands. Children that came later and stay may
+    be given back or not, so that they allow none either where they hold more than the limit.
     """
 
     title = "memory growth of the target"
@@ -52,6 +53,9 @@ class MemoryGrowth(Criterion):
         if outcome is Outcome.INCONCLUSIVE:
             low, high = measured.interval_bytes
             settled = "a run without a restart" if measured.restarts or measured.went else f"a longer {self.recovery}"
+            if measured.children_bytes:
+                held = f"child processes that came later hold {megabytes(measured.children_bytes)}"
+                settled = f"as {held}: {settled}, in which they may end,"
             reason += f"; {megabytes(low)} to {megabytes(high)} are possible, {settled} would tell"
         return self._about(measured, outcome, reason, limit_bytes)
 

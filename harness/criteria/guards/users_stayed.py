@@ -1,0 +1,105 @@
+"""Guard: where users set the pace, those that were planned were there: nobody asks in the place of one who has left."""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left, bisect_right
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+from typing import TypeAlias
+
+from harness.analysis import generator
+from harness.analysis.time_series import level_at
+from harness.criteria._criterion import Guard
+from harness.criteria.guards._delivery import Delivery, seen
+from harness.findings import Finding, Outcome
+from harness.plugins import parameter
+from harness.recording import Recording
+from harness.recording_header import STARTS_PER_S, Phase
+
+Polyline: TypeAlias = tuple[tuple[float, float], ...]
+SPAWNED_WITHIN_S = 10
+"""Locust spawns once a second, and as fast as its machines can: so many seconds after a level has risen, its users have
+to be there.
+"""
+
+
+@dataclass(frozen=True)
+class UsersStayed(Guard):
+    """Guard: in each phase of a closed model there were as many users as planned, as a mean over its seconds.
+
+    A user who ends by itself (``StopUser``, an exception in ``on_start``) is missing from then on. That is mostly the
+    target's doing, and makes it look well: those who were refused do not ask again. Less load proves nothing good of
+    the rest, so everything is void, but for a FAIL. Where arrivals set the pace, others take the place of who has left.
+    """
+
+    title = "users stayed"
+    unit = "ratio"
+    of_target = True
+
+    lower_limit: float = parameter(0.99, "smallest share of the planned users of a phase that is there", highest=1)
+
+    def judge(self, recording: Recording) -> Finding:
+        if recording.header.level_unit == STARTS_PER_S:
+            return self.finding(Outcome.PASS, "arrivals set the pace here, whoever has left")
+        phases = list(users(recording))
+        if not phases:
+            return self.finding(Outcome.PASS, "no load process has told how many of its users were there")
+        worst = min(phases, key=lambda each: each.ratio)
+        if worst.ratio >= self.lower_limit:
+            return self.finding(Outcome.PASS, worst.what, worst.ratio)
+        remedy = (
+            "those who end by themselves (StopUser) leave less load than planned: let them return from the task and go "
+            "on, or let arrivals set the pace"
+        )
+        return self.finding(Outcome.INCONCLUSIVE, f"{worst.what}; {remedy}", worst.ratio)
+
+    def without_objection(self, recording: Recording) -> Recording:
+        """What fails with less load fails."""
+        return recording
+
+
+def users(recording: Recording) -> Iterator[Delivery]:
+    """Of each phase of the closed model, as means over its seconds. Nothing where that is not recorded."""
+    if recording.header.level_unit == STARTS_PER_S:
+        return
+    there, level = _there(recording), recording.header.level
+    times = [at for at, _ in level]
+    for phase in (seen(recording, each) for each in recording.header.phases):
+        seconds = [t for t in range(phase.start_s, phase.end_s) if t in there]
+        planned = {t: users for t in seconds if (users := _planned(level, times, t))}
+        if planned:
+            yield _delivery(phase, planned, [min(there[t], users) for t, users in planned.items()])
+
+
+def _delivery(phase: Phase, planned: Mapping[int, int], there: Sequence[float]) -> Delivery:
+    due, delivered = fmean(planned.values()), fmean(there)
+    what = f"{delivered:,.3g} of {due:,.3g} planned users were there in the {phase.name}"
+    return Delivery(what, due, delivered, delivered / due)
+
+
+def _planned(level: Polyline, times: Sequence[float], t: int) -> int:
+    """So many have to be there all through that second."""
+    start_s, end_s = t - SPAWNED_WITHIN_S, t + 1
+    first, last = bisect_right(times, start_s), bisect_left(times, end_s)
+    near = level[max(0, first - 1) : last + 2]
+    at_end = level[last][1] if last < len(level) and times[last] == end_s else level_at(near, end_s)  # before a step
+    return math.floor(min(level_at(near, start_s), at_end, *(height for _, height in level[first:last])))
+
+
+def _there(recording: Recording) -> dict[int, float]:
+    """Second → users of all load processes, where each of them has told its own."""
+    of_node: dict[str, list[tuple[float, float]]] = defaultdict(list)
+    for sample in recording.probes:
+        if sample.probe == generator.PROBE and generator.USERS in sample.values:
+            of_node[sample.source].append((sample.t, sample.values[generator.USERS]))
+    nodes = [sorted(told) for told in of_node.values()]
+    end_s = max((told[-1][0] for told in nodes), default=0.0)
+    found: dict[int, float] = {}
+    for t in range(math.floor(end_s)):
+        latest = [told[at - 1] for told in nodes if (at := bisect_right(told, (t + 1.0, math.inf)))]
+        if len(latest) == len(nodes) and all(t + 1 - at_s <= generator.LARGEST_GAP_S for at_s, _ in latest):
+            found[t] = sum(value for _, value in latest)
+    return found
