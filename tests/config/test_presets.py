@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from harness import criteria
 from harness.config import options, preset_file, presets, settings
 from harness.config.scenario import Scenario
 from harness.errors import ConfigurationError
+from harness.findings import Outcome
 from harness.plugins import parameters_of
 from harness.recording_header import CriterionSpec
 from shapes.herd import Herd
+from tests import recordings
 from tests.config.test_options import HOST, Parser
 
 OWN = """
@@ -203,6 +207,25 @@ def test_what_cannot_be_extended_is_refused(tmp_path: Path, text: str, problem: 
     path.write_text(text)
     (line,) = refused("--preset", str(path))
     assert line.startswith(f"--preset {path}: {problem}")
+
+
+def test_the_memory_limit_of_the_source_suite_holds_for_a_large_process_as_well() -> None:
+    """Of 4 GB, 250 MB more: within a quarter, which is our own limit, and beyond 200 MB."""
+    grown = recordings.login_herd(leak_bytes=250e6)
+    probes = (
+        replace(each, values={**each.values, "rss_bytes": each.values["rss_bytes"] + 2e9})
+        if "rss_bytes" in each.values
+        else each
+        for each in grown.probes
+    )
+    large = replace(grown, probes=tuple(probes))
+    found = {}
+    for arguments in ((), ("--preset", "source-suite")):
+        values, specs = judged(*arguments)
+        found[arguments] = criteria.load(specs["memory_growth"]).judge(large), values.alert_memory_growth_ratio
+    (ours, usual_ratio), (theirs, ratio) = found.values()
+    assert (ours.outcome, theirs.outcome, theirs.limit) == (Outcome.PASS, Outcome.FAIL, 200e6), theirs.reason
+    assert (float(usual_ratio), float(ratio)) == (0.25, 0)
 
 
 def test_the_loads_of_the_source_suite_have_its_limits() -> None:
