@@ -30,7 +30,7 @@ class Prober(PacedHttpUser):
 
 
 class DependencyAway(step.Step):
-    baseline_s, hold_s, recovery_s, base, peak, pool_users = 8, 10, 12, 20, 20, 100  # the spike is the failure
+    baseline_s, hold_s, recovery_s, base, peak, pool_users = 8, 10, 12, 30, 30, 100  # the spike is the failure
 
 
 class Options:
@@ -49,7 +49,7 @@ harness.attach(
     "health-pages",
     criteria=[
         *(
-            CriterionSpec("error_ratio", {"requests": LIVENESS, "phase": phase, "limit": 0.01, "name": f"live_{phase}"})
+            CriterionSpec("error_ratio", {"requests": LIVENESS, "phase": phase, "name": f"live_{phase}"})
             for phase in ("spike", "recovery")
         ),
         CriterionSpec("latency_quantile", {"requests": LIVENESS, "limit_s": 1.0, "name": "live_latency"}),
