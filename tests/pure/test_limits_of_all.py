@@ -40,9 +40,9 @@ CASES = (
     Case(
         "readiness",
         "limit_s",
-        lambda: test_readiness.run(told_after_s=4),
+        lambda: test_readiness.run(told_after_s=3),
         lambda: test_readiness.run(told_after_s=7),
-        *((4.0, 7.0), 8.0),
+        *((3.0, 7.0), 9.0),
     ),
     # Fails until 28 s and 32 s after the fault's end at 60 s.
     Case(

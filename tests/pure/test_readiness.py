@@ -8,6 +8,7 @@ import math
 import pytest
 
 from harness import criteria
+from harness.analysis.histogram import bucket_index
 from harness.findings import Finding, Outcome
 from harness.recording import End, Recording, Slice
 from harness.recording_header import CriterionSpec, Phase
@@ -21,9 +22,10 @@ AT_S, UNDONE_S, END_S = 10.0, 30.0, 60
 AWAY = FaultMark(AT_S, "stop_process", INJECTED, "", 1), FaultMark(UNDONE_S, "stop_process", UNDONE, "", 1)
 
 
-def answer(t: int, status: int, count: int = 10) -> Slice:
+def answer(t: int, status: int, count: int = 10, took_us: int = 1000) -> Slice:
     outcome = OK if status in (200, 503) else "timeout"
-    return Slice(t, "local", PAGE, outcome, count, 0, {1000: count} if outcome == OK else {}, status=status)
+    latency = {bucket_index(took_us): count} if outcome == OK else {}
+    return Slice(t, "local", PAGE, outcome, count, 0, latency, status=status)
 
 
 def run(
@@ -52,7 +54,7 @@ def judged(recording: Recording, **parameters: Scalar) -> Finding:
 @pytest.mark.parametrize("status", [503, 0])
 def test_a_page_that_says_so_at_once_by_its_status_or_by_no_answer(status: int) -> None:
     found = judged(run(status=status))
-    assert (found.outcome, found.interval) == (PASS, (0, 1)), found.reason
+    assert found.outcome is PASS and found.interval == pytest.approx((0, 1), abs=0.01), found.reason
     assert found.evidence["fault 1, stop_process at 10 s, there"].endswith(
         "the page said 'not ready' after 0 ms to 1 s"
     )  # type: ignore[union-attr]
@@ -61,7 +63,8 @@ def test_a_page_that_says_so_at_once_by_its_status_or_by_no_answer(status: int) 
 @pytest.mark.parametrize(("told_s", "back_s", "interval"), [(3, 0, (2, 4)), (0, 7, (6, 8)), (8, 7, (7, 9))])
 def test_the_longest_of_its_times_is_judged(told_s: int, back_s: int, interval: tuple[float, float]) -> None:
     found = judged(run(told_after_s=told_s, back_after_s=back_s))
-    assert (found.interval, found.figure) == (interval, sum(interval) / 2), found.reason
+    assert found.interval == pytest.approx(interval, abs=0.01), found.reason
+    assert found.figure == pytest.approx(sum(interval) / 2, abs=0.01)
 
 
 def test_a_page_that_is_always_ready_tells_nothing() -> None:
@@ -81,6 +84,26 @@ def test_a_page_that_never_says_ready_again_has_not_recovered() -> None:
 def test_one_of_several_instances_that_goes_on_saying_ready_is_not_told() -> None:
     found = judged(run(more=tuple(answer(t, 200, 3) for t in range(10, 30))))
     assert found.outcome is FAIL, found.reason
+
+
+def test_a_page_that_waits_for_a_dependency_may_answer_when_that_is_back() -> None:
+    """Asked in the last second of the fault, answered 1.2 s later: ready then, and no sign that it was so before."""
+    late = run(more=(answer(29, 200, 5, took_us=1_200_000),))
+    assert judged(late).outcome is PASS, judged(late).reason
+    at_once = judged(run(more=(answer(27, 200, 5),)))
+    assert (at_once.outcome, at_once.interval) == (FAIL, (17, pytest.approx(19, abs=0.01))), at_once.reason
+
+
+def test_what_is_said_is_known_when_it_has_been_answered() -> None:
+    slow = run(status=200, more=tuple(answer(t, 503, took_us=1_500_000) for t in range(10, 30)))
+    only = replace_ready(slow)
+    assert judged(only).interval == pytest.approx((0, 2.5), abs=0.01)
+
+
+def replace_ready(run: Recording) -> Recording:
+    """Without the answers that said ready while the dependency was away."""
+    kept = tuple(each for each in run.slices if each.status != 200 or not AT_S <= each.t < UNDONE_S)
+    return dataclasses.replace(run, slices=kept)
 
 
 def test_a_page_that_is_not_ready_before_anything_is_away_shows_nothing() -> None:

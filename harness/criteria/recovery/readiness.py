@@ -4,28 +4,48 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
-from harness.analysis import phases
+from harness.analysis import histogram, phases
 from harness.criteria._criterion import Criterion
 from harness.criteria._injections import Injection, injections, load_end_s, not_injected
 from harness.criteria._outcome import against, seconds, titled, with_remedy
 from harness.criteria._seen import Seen
 from harness.findings import CLIENTS, Finding, Outcome
 from harness.plugins import parameter
-from harness.recording import Recording
+from harness.recording import Recording, Slice
 from harness.recording_header import Phase
-from harness.recording_values import OK, Scalar
+from harness.recording_values import OK, Scalar, Sparse
 
 GOOD_STATUS = range(200, 300)
+
+
+@dataclass(frozen=True)
+class Said:
+    """Answers of the page that say one thing, in one second by intended start."""
+
+    count: int = 0
+    latency: Sparse = field(default_factory=dict)
+
+    def __add__(self, piece: Slice) -> Said:
+        return Said(self.count + piece.count, histogram.merge((self.latency, piece.latency)))
+
+    def certain(self, t: int, until_s: float) -> int:
+        """How many there were of second ``t`` by that instant at the latest; without a latency none came at all."""
+        late = histogram.total(self.latency) - histogram.within(self.latency, max(0.0, until_s - t - 1))
+        return self.count - late
+
+    @property
+    def longest_s(self) -> float:
+        return histogram.bucket_bounds_us(max(self.latency))[1] / 1e6 if self.latency else 0.0
 
 
 @dataclass(frozen=True)
 class Answers:
     """Of the page, in one second by intended start."""
 
-    ready: int
-    other: int
+    ready: Said = Said()
+    other: Said = Said()
     """Another status than 2xx, or no answer: whoever looks at the page takes the instance out for either."""
 
 
@@ -35,8 +55,9 @@ class Readiness(Criterion):
 
     After each fault it is the time until all answers say *not ready*, and after its end until all say *ready* again, to
     the next fault or the end; the figure is the longest of all these. Requests are known to the second, so each lies
-    between the last second with an answer that says otherwise and the end of the next. There is nothing to judge where
-    the page does not say *ready*, and nothing else, before the first fault.
+    between the last second with an answer that says otherwise and the last answer of the next. An answer that may have
+    come after the stretch that it was asked in says nothing of that. There is nothing to judge where the page does not
+    say *ready*, and nothing else, before the first fault.
     """
 
     unit = "s"
@@ -60,8 +81,9 @@ class Readiness(Criterion):
             return self.inconclusive(reason, title=title)
         answers = _by_second(recording, self.requests)
         before = [each for t, each in answers.items() if t + 1 <= faults[0].at_s]
-        if not before or any(each.other for each in before):
-            bad, of = sum(each.other for each in before), sum(each.ready + each.other for each in before)
+        if not before or any(each.other.count for each in before):
+            bad = sum(each.other.count for each in before)
+            of = bad + sum(each.ready.count for each in before)
             reason = f"{bad:,} of {of:,} answers before the first fault did not say that the service is ready"
             reason = reason if before else f"no {self.requests} was asked before the first fault"
             return self.inconclusive(with_remedy(reason, self.remedy), title=title)
@@ -110,12 +132,14 @@ def _wait(answers: Mapping[int, Answers], label: str, said: str, from_s: float, 
     nobody knows what its answers should say.
     """
     whole = {t: each for t, each in answers.items() if t >= math.floor(from_s) and t + 1 <= until_s}
-    wrong = [t for t, each in whole.items() if (each.ready if said == "not ready" else each.other)]
-    last = max(wrong, default=math.floor(from_s) - 1)
-    first = min((t for t in whole if t > last and t + 1 > from_s), default=None)
+    right, wrong = ("other", "ready") if said == "not ready" else ("ready", "other")
+    last = max((t for t, each in whole.items() if getattr(each, wrong).certain(t, until_s)), default=None)
+    after = math.floor(from_s) - 1 if last is None else last
+    first = min((t for t, each in whole.items() if t > after and getattr(each, right).count), default=None)
     if first is None:
         return _Wait(label, said, max(0.0, until_s - from_s), math.inf)
-    return _Wait(label, said, max(0.0, last - from_s), first + 1 - from_s)
+    told_s = first + 1 + getattr(whole[first], right).longest_s
+    return _Wait(label, said, max(0.0, after - from_s), told_s - from_s)
 
 
 def _by_second(recording: Recording, requests: str) -> dict[int, Answers]:
@@ -124,11 +148,9 @@ def _by_second(recording: Recording, requests: str) -> dict[int, Answers]:
     planned = recording.header.phases
     load = Phase("load", planned[0].start_s, planned[-1].end_s) if planned else Phase("load", 0, 0)
     for piece in phases.slices_of(settled, load):
-        before = found.get(piece.t, Answers(0, 0))
+        before = found.get(piece.t, Answers())
         is_ready = piece.outcome == OK and (not piece.status or piece.status in GOOD_STATUS)
         found[piece.t] = (
-            Answers(before.ready + piece.count, before.other)
-            if is_ready
-            else Answers(before.ready, before.other + piece.count)
+            replace(before, ready=before.ready + piece) if is_ready else replace(before, other=before.other + piece)
         )
     return found
