@@ -62,6 +62,7 @@ def criteria(options):
     yield CriterionSpec("restored_writes", REMEDY)
     incremental = {"backup": "take incremental", "restored": "read restored incremental", "via": "restored incremental"}
     yield CriterionSpec("restored_writes", {**REMEDY, **incremental, "name": "restored_writes_incremental"})
+    yield CriterionSpec("restore_time", REMEDY)
     yield CriterionSpec("backup_steps", {**REMEDY, "steps": STEPS})
     yield CriterionSpec("backup_cost", REMEDY | ledger)
     yield CriterionSpec("error_ratio", ledger)

@@ -72,7 +72,8 @@ def criteria(options):
     killed = remedy | {"fault": "kill_process" if options.behind_s else "*"}
     ttl_s = options.patroni_ttl_s if options.failure in AWAY else 0.0
     since = "undone" if options.failure in AWAY else "injected"
-    yield from (CriterionSpec(name, killed) for name in ("lost_writes", "doubled_writes", "single_primary"))
+    rows = "lost_writes", "recovery_point", "doubled_writes", "single_primary"
+    yield from (CriterionSpec(name, killed) for name in rows)
     yield CriterionSpec("replication_lag", remedy)
     if not options.patroni and not options.postgres_nodes:  # only readers can tell how far replicas are behind
         yield CriterionSpec("stale_reads", {"via": "ledger*", "age_limit_s": 15.0 + ttl_s})

@@ -6,6 +6,7 @@ Point it at your own service (modules below --modules-path, with X-Cache in the 
 """
 
 import random
+import re
 import time
 
 from locust import task
@@ -14,13 +15,14 @@ import harness
 from harness.load.http import PacedHttpUser
 from harness.load.users import valkey
 from harness.plugins import parameter
-from harness.recording import CriterionSpec
+from harness.recording import READ, WRITE, CriterionSpec
 from shapes import step
 
 WORK = (
     *("POST [modules]", "POST [modules]/[name]/versions", "module hit", "module miss", "GET [modules]/[name] replica"),
     *("GET query", "GET pool", "VALKEY SET key", "VALKEY GET key"),
 )
+VERSION = re.compile(r"\b1\.0\.(\d+)\b")
 
 
 class Developer(valkey.ValkeyUser, PacedHttpUser):
@@ -32,6 +34,7 @@ class Developer(valkey.ValkeyUser, PacedHttpUser):
     @task
     def take_turn(self):
         turns = [self.read, self.read, self.read, self.publish, self.read_replica, self.query]
+        turns += [self.read_versions] if self.options.versions_path else []
         random.choice([*turns, self.work_on_valkey] if self.options.valkey else turns)() if self.made else self.create()
 
     def create(self):
@@ -45,7 +48,10 @@ class Developer(valkey.ValkeyUser, PacedHttpUser):
         module = random.choice(self.made)
         module[1] += 1
         body = {"version": f"1.0.{module[1]}", "checksum": "0" * 64, "size_bytes": 1000}
-        self.client.post(f"{self.path_of(module)}/versions", json=body, name="[modules]/[name]/versions")
+        sent_s = time.monotonic()
+        response = self.client.post(f"{self.path_of(module)}/versions", json=body, name="[modules]/[name]/versions")
+        known = response.is_success and response.json_object().get("invalidated") is not False
+        self.keep(WRITE, module, module[1], sent_s, known)
         if random.random() < 0.5:
             self.create()
 
@@ -55,6 +61,20 @@ class Developer(valkey.ValkeyUser, PacedHttpUser):
         cache = response.headers.get("X-Cache", "").strip().lower()
         if response.is_success and cache in ("hit", "miss"):
             self.observe("module", cache, sent_s, time.monotonic())
+
+    def read_versions(self):
+        """All that is cached of a module's versions is forgotten by pattern: the newest one has to be there at once."""
+        module, sent_s = random.choice(self.made), time.monotonic()
+        path = self.path_of(module) + self.options.versions_path
+        response = self.client.get(path, name="[modules]/[name]/versions")
+        newest = max(map(int, VERSION.findall(response.text)), default=None) if response.is_success else None
+        self.keep(READ, module, newest, sent_s, response.is_success, response.headers.get("X-Cache", ""))
+
+    def keep(self, kind, module, version, sent_s, answered, cache=""):
+        done_s = time.monotonic() if answered else None
+        self.operation(
+            kind, module[0], str(self.number), version, sent_s, done_s, "registry", "", cache.strip().lower()
+        )
 
     def read_replica(self):
         self.find(self.options.replica_query, "[modules]/[name] replica")
@@ -86,6 +106,7 @@ class RegistryLoad(step.Step):
 class Options(valkey.ValkeyOptions):
     modules_path: str = parameter("/modules", "path of the modules", web=True)
     replica_query: str = parameter("?read=replica", "what follows a module's path to read it from a replica", web=True)
+    versions_path: str = parameter("/versions", "what follows it for the page of its versions; empty: none", web=True)
     query_path: str = parameter("/db/work?ms=0", "path of a request with one short query", web=True)
     pool_path: str = parameter("/db/work?ms=20", "path of a request that holds a connection a while", web=True)
 
@@ -97,6 +118,9 @@ def criteria(options):
         if options.valkey or not name.startswith("VALKEY"):
             label = "p95 " + name.replace("[", "").replace("]", "")
             yield CriterionSpec("latency_quantile", {"requests": name, "limit_s": 0.5, "name": label})
+    if options.versions_path:
+        yield CriterionSpec("stale_reads", {"via": "registry", "name": "stale_versions"})
+        yield CriterionSpec("lost_invalidations", {"via": "registry", "name": "lost_pattern_invalidations"})
 
 
 harness.attach(

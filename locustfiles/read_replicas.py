@@ -36,6 +36,10 @@ class Options(LedgerOptions):
     patroni: tuple[str, ...] = parameter((), "addresses of the REST API of each node of Patroni", secret=True)
     start_command: str = parameter("", "command that starts the machine {member} again", secret=True)
     replicas: int = parameter(0, "how many replicas answer reads; 0: all nodes of Patroni but one")
+    api_urls: tuple[str, ...] = parameter((), "addresses of the service's processes, whose /metrics have its pools")
+    pool_size_metric: str = parameter("target_pool_size", "metric of the size of its pools, all that fits added up")
+    pool_in_use_metric: str = parameter("target_pool_in_use", "metric of the connections in use")
+    pool_waiting_metric: str = parameter("target_pool_waiting", "metric of those who wait for one, or empty")
 
 
 def failure(options):
@@ -62,6 +66,8 @@ def criteria(options):
     else:
         yield CriterionSpec("out_of_rotation", reads | {"limit_s": 10.0})
         yield CriterionSpec("back_in_rotation", reads)
+    if options.api_urls:  # connections to what was away are given back, and nobody waits for them any more
+        yield CriterionSpec("pool_stable", {})
     for name in ("lost_writes",) if options.failure == "lag" else ("lost_writes", "replication_lag"):
         yield CriterionSpec(name, remedy)
 
@@ -69,6 +75,10 @@ def criteria(options):
 def nodes(options):
     if options.patroni:
         yield planned("patroni", urls=options.patroni)
+    if options.api_urls:
+        size, in_use, waiting = options.pool_size_metric, options.pool_in_use_metric, options.pool_waiting_metric
+        pages = [f"{url.rstrip('/')}/metrics" for url in options.api_urls]
+        yield planned("pool", urls=pages, size=size, in_use=in_use, waiting=waiting)
 
 
 harness.attach(

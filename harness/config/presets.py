@@ -3,6 +3,7 @@
 ::
 
     summary = "one line"
+    extends = "another one"                     # has all that this one has; what is said here goes before it
 
     [options]                                   # of any run, by the names of their flags
     alert_p95_s = 2.0
@@ -22,33 +23,29 @@ What is nearer goes before: flag, environment variable, config file, preset, sce
 
 from __future__ import annotations
 
-import tomllib
 from argparse import ArgumentParser
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from harness import criteria as criteria_folder
+from harness.config import preset_file
+from harness.config.preset_file import Table
+from harness.config.preset_file import available as available
 from harness.errors import ConfigurationError, nearest
 from harness.parameters import Parameter, check, text_of
 from harness.recording_header import CriterionSpec
-from harness.regular_file import is_file, regular
 
-FOLDER = Path(__file__).parents[2] / "presets"
-ENDING = ".toml"
 LIKENESS = 0.7
 """Of an option to one that is meant: ``host``, which is none here, is no slip of ``hold_s``."""
-MOST_BYTES = 1_000_000
-_OF_FILE = ("summary", "options", "criteria", "scenarios")
+_OF_FILE = ("summary", preset_file.EXTENDS, "options", "criteria", "scenarios")
+"""What it extends is read with it, and is none of them any more."""
 _OF_SCENARIO = ("options", "criteria")
 KIND, LIKE = "criterion", "like"
 """Keys of a criterion's table: its kind, where that is not its name; and the name of another criterion of the scenario,
 whose parameters it has where they fit and it has none of its own.
 """
-
-Table = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -97,14 +94,9 @@ class Preset:
 NONE = Preset()
 
 
-def available() -> tuple[str, ...]:
-    """Names of the built-in ones, in alphabetical order."""
-    return tuple(sorted(path.stem for path in FOLDER.glob(f"*{ENDING}")))
-
-
 def summary_of(name: str) -> str:
     """Raises ConfigurationError for a file that cannot be read."""
-    return str(_read(name).get("summary", ""))
+    return str(preset_file.read(name).get("summary", ""))
 
 
 def load(
@@ -113,7 +105,7 @@ def load(
     """The preset for the scenario of this name, which by itself is ``judged`` so. ``options`` are those of a run with
     what the preset adds. Raises ConfigurationError with everything that is wrong with it.
     """
-    body = _read(word)
+    body = preset_file.read(word)
     said = f"--preset {word}"
     problems = [f"{said}: {line}" for line in _table_problems("", body, _OF_FILE)]
     of_scenario = dict(_tables(body, "scenarios"))
@@ -157,28 +149,6 @@ def obey(parser: ArgumentParser, apply: Callable[[str], Mapping[str, str]]) -> N
         return parsed, rest
 
     parser.parse_known_args = parse_known_args  # type: ignore[method-assign]
-
-
-def _read(word: str) -> Table:
-    path = Path(word) if "/" in word or word.endswith(ENDING) else FOLDER / f"{word}{ENDING}"
-    if path.parent == FOLDER and not is_file(path):
-        meant = nearest(word, available())
-        remedy = f"did you mean {meant}?" if meant else f"there is {' and '.join(available())}."
-        raise ConfigurationError(
-            f"--preset {word}: there is no such preset; {remedy} One of your own is named by the path of its file"
-        )
-    try:
-        regular(path)
-        if path.stat().st_size > MOST_BYTES:
-            raise ConfigurationError(f"--preset {word}: larger than a megabyte, so it is no preset; correct the path")
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigurationError(
-            f"--preset {word}: cannot be read ({error.strerror or error}); correct the path"
-        ) from None
-    except (ValueError, RecursionError) as error:  # no TOML, or no UTF-8
-        words = "not text in UTF-8" if isinstance(error, UnicodeDecodeError) else str(error)
-        raise ConfigurationError(f"--preset {word}: {words}; mend the file") from None
 
 
 def _tables(body: Table, key: str) -> Iterator[tuple[str, Table]]:

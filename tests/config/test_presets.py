@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from harness.config import options, presets, settings
+from harness import criteria
+from harness.config import options, preset_file, presets, settings
 from harness.config.scenario import Scenario
 from harness.errors import ConfigurationError
+from harness.findings import Outcome
 from harness.plugins import parameters_of
 from harness.recording_header import CriterionSpec
 from shapes.herd import Herd
+from tests import recordings
 from tests.config.test_options import HOST, Parser
 
 OWN = """
@@ -175,6 +179,64 @@ def test_the_lines_say_what_was_given_otherwise_and_what_is_not_judged(own: str)
         "  hit_ratio: lower_limit = 0.9 (not judged in this scenario)",
         "  rate: lower_limit_per_s = 5",
     ]
+
+
+def test_a_preset_has_all_of_the_one_that_it_extends_and_goes_before_it(own: str, tmp_path: Path) -> None:
+    path = tmp_path / "sale.toml"
+    sale = ('summary = "sale"', "[criteria.error_ratio]", "limit = 0.01", "[scenarios.one.options]", "keys = 9")
+    path.write_text("\n".join((f'extends = "{Path(own).name}"', *sale)))
+    values, specs = judged("--preset", str(path))
+    assert (values.keys, values.health_path) == (9, "/healthz")
+    assert specs["error_ratio"].parameters["limit"] == 0.01
+    assert specs["rate"].parameters["lower_limit_per_s"] == 5.0
+    assert presets.summary_of(str(path)) == "sale"
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("extends = 'source-suit'", "extends source-suit: there is no such preset; did you mean source-suite?"),
+        ("extends = 'gone.toml'", "extends gone.toml: cannot be read (No such file or directory); correct the path"),
+        ("extends = 'wrong.toml'", "extends wrong.toml: they extend each other; end the circle"),
+        ("extends = ['a', 'b']", "extends: give one name, or one path"),
+        ("extend = 'source-suite'", "extend: there is no such key; did you mean extends?"),
+    ],
+)
+def test_what_cannot_be_extended_is_refused(tmp_path: Path, text: str, problem: str) -> None:
+    path = tmp_path / "wrong.toml"
+    path.write_text(text)
+    (line,) = refused("--preset", str(path))
+    assert line.startswith(f"--preset {path}: {problem}")
+
+
+def test_the_memory_limit_of_the_source_suite_holds_for_a_large_process_as_well() -> None:
+    """Of 4 GB, 250 MB more: within a quarter, which is our own limit, and beyond 200 MB."""
+    grown = recordings.login_herd(leak_bytes=250e6)
+    probes = (
+        replace(each, values={**each.values, "rss_bytes": each.values["rss_bytes"] + 2e9})
+        if "rss_bytes" in each.values
+        else each
+        for each in grown.probes
+    )
+    large = replace(grown, probes=tuple(probes))
+    found = {}
+    for arguments in ((), ("--preset", "source-suite")):
+        values, specs = judged(*arguments)
+        found[arguments] = criteria.load(specs["memory_growth"]).judge(large), values.alert_memory_growth_ratio
+    (ours, usual_ratio), (theirs, ratio) = found.values()
+    assert (ours.outcome, theirs.outcome, theirs.limit) == (Outcome.PASS, Outcome.FAIL, 200e6), theirs.reason
+    assert (float(usual_ratio), float(ratio)) == (0.25, 0)
+
+
+def test_the_loads_of_the_source_suite_have_its_limits() -> None:
+    """What a small machine cannot make is in a preset of its own, with all limits of the other."""
+    limits, loads = (preset_file.read(name) for name in ("source-suite", "source-suite-load"))
+    assert loads["criteria"] == limits["criteria"]
+    stairs = loads["scenarios"]["autoscaling"]
+    assert stairs["criteria"] == limits["scenarios"]["autoscaling"]["criteria"]
+    assert (stairs["options"]["base"], stairs["options"]["peak"]) == (50, 1500)
+    assert stairs["options"]["hold_s"] > stairs["criteria"]["scaling_lag"]["limit_s"]
+    assert loads["scenarios"]["cache-coherence"]["criteria"]["throughput"]["lower_limit_per_s"] == 1000
 
 
 @pytest.mark.parametrize("name", presets.available())

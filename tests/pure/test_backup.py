@@ -244,3 +244,31 @@ def test_the_seconds_of_steps_are_those_of_any_pattern(patterns: tuple[str, ...]
     run = histories.recording(*steps)
     run = replace(run, header=replace(run.header, phases=(Phase("baseline", 0, 20),)))
     assert seconds_of(run, patterns) == seconds
+
+
+def restoring(took_s: float, *, read_s: float = 1.0, begun_s: float = 30.0) -> tuple[Operation, ...]:
+    restored_s = begun_s + took_s
+    read = step("read restored dump", restored_s, restored_s + read_s)
+    return step("take dump", BEGIN_S, END_S, size=1000), step("restore dump", begun_s, restored_s), read
+
+
+@pytest.mark.parametrize(("took_s", "outcome"), [(58.9, PASS), (59.1, FAIL)])
+def test_a_restore_takes_until_its_rows_can_be_read(took_s: float, outcome: Outcome) -> None:
+    took = found(histories.recording(*restoring(took_s)), "restore_time")
+    assert (took.outcome, took.figure, took.limit) == (outcome, pytest.approx(took_s + 1), 60)
+    assert took.interval == (took.figure, took.figure)
+    assert took.evidence == {"restoring (s)": took_s, "reading (s)": 1.0, "backup (bytes)": 1000}
+    assert took.reason.startswith("the rows of the backup could be read ")
+
+
+def test_what_was_not_restored_or_not_read_took_no_time() -> None:
+    taken, restored, read = restoring(2)
+    unread = found(histories.recording(taken, restored), "restore_time", remedy="give a command")
+    assert unread.outcome is INCONCLUSIVE
+    assert (
+        unread.reason == "the step 'read restored dump' was not made, so nobody knows how long it takes: give a command"
+    )
+    failed = found(histories.recording(taken, step("restore dump", 30, None, "no space"), read), "restore_time")
+    assert failed.outcome is INCONCLUSIVE and "'restore dump' failed (no space)" in failed.reason
+    early = step("read restored dump", 29, 31)
+    assert "it read something else" in found(histories.recording(taken, restored, early), "restore_time").reason

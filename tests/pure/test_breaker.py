@@ -507,3 +507,48 @@ def test_a_counter_that_does_not_rise_with_the_requests_counts_something_else(
     spec = CriterionSpec("breaker_opens", {**WITNESSES, **({} if counter else {"dependency": ""})})
     why = _measure._why_unobserved(counter, criteria.load(spec), (10, 30), requests)  # type: ignore[arg-type]
     assert (told in why) if told else not why
+
+
+@given(st.data())
+@settings(max_examples=40)
+def test_the_failed_calls_until_it_is_open_are_counted(data: st.DataObject) -> None:
+    """Each instance opens after so many; those of the seconds in which it may have opened are in doubt, and one call
+    more may be under way.
+    """
+    threshold = data.draw(st.integers(1, 10))
+    truth = data.draw(runs(failure_takes_s=0.003, threshold=threshold))
+    found = judged("breaker_threshold", truth.recording, limit=1000)
+    assume(found.outcome is not INCONCLUSIVE)
+    assert found.interval is not None and found.interval[0] <= threshold + 1 and threshold <= found.interval[1], (
+        found.reason
+    )
+
+
+def test_calls_until_it_is_open_are_held_against_the_limit() -> None:
+    slow_breaker = simulate(threshold=60, instances=2).recording
+    found = judged("breaker_threshold", slow_breaker)
+    assert found.outcome is FAIL, found.reason
+    assert (
+        found.evidence["instances"] == 2 and "calls by each of 2 instances had failed when it was open" in found.reason
+    )
+    quick = judged("breaker_threshold", simulate(threshold=5, instances=2).recording)
+    assert quick.outcome is PASS and quick.interval is not None and quick.interval[1] < 10, quick.reason
+
+
+def test_one_that_never_opens_has_let_all_calls_through() -> None:
+    found = judged("breaker_threshold", simulate(defect=NEVER_OPENS).recording)
+    assert (found.outcome, found.figure, found.censored) == (FAIL, None, True)
+    assert found.reason.endswith("to a dependency that failed, limit 10")
+    uncounted = judged("breaker_threshold", without(simulate(defect=NEVER_OPENS).recording, DEPENDENCY))
+    assert uncounted.outcome is INCONCLUSIVE
+    assert "how many calls reached its dependency is not known" in uncounted.reason
+
+
+def test_without_its_signature_nobody_knows_which_calls_were_tried() -> None:
+    run = simulate().recording
+    unsigned = replace(
+        run, slices=tuple(replace(p, outcome="http 503") if p.outcome == BREAKER_OPEN else p for p in run.slices)
+    )
+    found = judged("breaker_threshold", unsigned, signature_remedy="say how")
+    assert found.outcome is INCONCLUSIVE
+    assert found.reason == "no answer had the signature of an open breaker, so nobody knows which calls failed: say how"

@@ -7,16 +7,43 @@ from pathlib import Path
 import pytest
 
 from harness import criteria
+from tests.breakers import WITNESSES, simulate
 from tests.pure import (
+    test_answers_in_a_row,
     test_elasticity,
     test_limits,
     test_limits_of_failover,
+    test_readiness,
     test_recovers_from_each_fault,
     test_throughput,
 )
 from tests.pure.test_limits import FAIL, FIFTEEN, PASS, Case
 
 CASES = (
+    # Full in the second that begins 29 s, and 31 s, after the spike.
+    Case(
+        "answers_in_a_row",
+        "limit_s",
+        lambda: test_answers_in_a_row.run(["f"] * 29 + ["ggggg"]),
+        lambda: test_answers_in_a_row.run(["f"] * 31 + ["ggggg"]),
+        (30, 32),
+        32.0,
+    ),
+    # At two calls a second; half-open probes come later.
+    Case(
+        "breaker_threshold",
+        "limit",
+        lambda: simulate(threshold=10, instances=1, per_s=2).recording,
+        lambda: simulate(threshold=15, instances=1, per_s=2).recording,
+        *((10, 15), 15.0, FAIL, WITNESSES),
+    ),
+    Case(
+        "readiness",
+        "limit_s",
+        lambda: test_readiness.run(told_after_s=3),
+        lambda: test_readiness.run(told_after_s=7),
+        *((3.0, 7.0), 9.0),
+    ),
     # Fails until 28 s and 32 s after the fault's end at 60 s.
     Case(
         "recovers_from_each_fault",
@@ -49,7 +76,7 @@ HELD_BY_THEIR_OWN_TESTS = {
     **dict.fromkeys(
         ("key_fairness", "over_admission", "remaining_told", "retry_after", "wrong_refusals"), "rate_limit"
     ),
-    **dict.fromkeys(("backup_cost", "backup_steps", "restored_writes"), "backup"),
+    **dict.fromkeys(("backup_cost", "backup_steps", "restore_time", "restored_writes"), "backup"),
     "cpu_throttling": "cpu_throttling",
     "breaker_flaps": "limits",
     "memory_leak": "limits",

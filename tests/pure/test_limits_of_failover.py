@@ -53,6 +53,12 @@ CASES = (
     Case(
         "lost_writes", "at_risk_s", lambda: acknowledged(0.9), lambda: acknowledged(1.1), (0, None), 1.2, INCONCLUSIVE
     ),
+    Case("recovery_point", "limit_s", lambda: ledger(writes()), lambda: ledger(writes(), lost=1), (0, 11.99), 12.0),
+    Case(
+        "recovery_point",
+        "at_risk_s",
+        *(lambda: acknowledged(0.9), lambda: acknowledged(1.1), (0, None), 1.2, INCONCLUSIVE),
+    ),
     Case("doubled_writes", "limit", lambda: ledger(writes()), lambda: ledger(writes(), doubled=1), (0, 1), 1.0),
     # From answer to answer one try more than it lasts; from sign to sign one less.
     Case("outage", "limit_s", lambda: away(29.9), lambda: away(30.1), (29.91, 30.11), 30.2),

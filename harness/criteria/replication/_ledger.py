@@ -44,6 +44,14 @@ class Row:
         """The first attempt with a good answer."""
         return next((attempt for attempt in self.attempts if attempt.return_s is not None), None)
 
+    @property
+    def acknowledged_s(self) -> float:
+        """When; only of a row that was acknowledged."""
+        first = self.acknowledged
+        assert first is not None
+        assert first.return_s is not None
+        return first.return_s
+
 
 @dataclass(frozen=True)
 class Ledger:
@@ -105,7 +113,6 @@ class LedgerCriterion(Criterion):
     unit = "writes"
     evidence: ClassVar[str] = CLIENTS
 
-    limit: float = parameter(0.0, "most writes of which this may be true")
     via: str = parameter("ledger", "the way of the writes that are judged, * for anything")
     audit: str = parameter("audit", "the way of the looks for them in the end, * for anything")
     fault: str = parameter("*", "the planned fault that puts them at risk, * for anything")

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.criteria._effects import effect_of, nothing_shown
-from harness.criteria._injections import Injection, injections, not_injected
 from harness.criteria._outcome import against, seconds
 from harness.criteria.replication._ledger import Ledger, LedgerCriterion, Row
+from harness.criteria.replication._risk import risk_of
 from harness.findings import Finding
 from harness.plugins import parameter
 from harness.recording import Recording
@@ -36,33 +34,20 @@ class LostWrites(LedgerCriterion):
         acknowledged = ledger.acknowledged
         lost = [row for row in acknowledged if row.rows == 0]
         unknown = sum(row.rows is None for row in acknowledged)
-        faults = injections(recording, self.fault)
-        effects = {fault: effect_of(recording, fault) for fault in faults}
-        before_any = self._shortly_before(faults, acknowledged)
-        at_risk = self._shortly_before([fault for fault in faults if effects[fault]], acknowledged)
+        risk = risk_of(recording, acknowledged, self.fault, self.at_risk_s)
         evidence: dict[str, Scalar] = {
             "lost": len(lost),
-            "acknowledged in the last second before a fault": before_any,
+            "acknowledged in the last second before a fault": risk.before_any,
             **self._extent(recording, ledger),
-            **{
-                f"effect of fault {number}, {fault.fault} at {seconds(fault.at_s)}": effects[fault] or "none was seen"
-                for number, fault in enumerate(faults, start=1)
-            },
+            **risk.evidence,
             **{f"example {number}": _described(row) for number, row in enumerate(lost[:EXAMPLES], start=1)},
         }
         if not acknowledged:
             return self.inconclusive(f"none of {len(ledger.rows):,} writes was acknowledged", evidence)
         interval = float(len(lost)), float(len(lost) + unknown)
         outcome = against(self.limit, interval)
-        if not lost and not at_risk:
-            if not faults:
-                reason = not_injected(self.fault, "no write was at risk", self.remedy)
-            elif before_any:
-                reason = nothing_shown(faults)
-            else:
-                reason = f"no write was acknowledged in the last {seconds(self.at_risk_s)} before a fault, so none was "
-                reason += "at risk; more writers would put some there"
-            return self.inconclusive(reason, evidence)
+        if not lost and not risk.at_risk:
+            return self.inconclusive(risk.why_none(self.fault, self.at_risk_s, self.remedy), evidence)
         reason = f"{len(lost):,} of {len(acknowledged):,} acknowledged writes are not there"
         if unknown:
             reason += f", and of {unknown:,} nobody knows, because no look for them had an answer"
@@ -72,17 +57,7 @@ class LostWrites(LedgerCriterion):
             reason += f" ({unanswered:,} more had no answer, and {there} of these are there)"
         return self.finding(outcome, f"{reason}; limit {self.limit:g}", interval[0], interval, evidence)
 
-    def _shortly_before(self, faults: Sequence[Injection], acknowledged: tuple[Row, ...]) -> int:
-        returned_s = [_acknowledged_s(row) for row in acknowledged]
-        return sum(any(0 <= fault.at_s - t <= self.at_risk_s for fault in faults) for t in returned_s)
-
-
-def _acknowledged_s(row: Row) -> float:
-    assert row.acknowledged is not None
-    assert row.acknowledged.return_s is not None
-    return row.acknowledged.return_s
-
 
 def _described(row: Row) -> str:
     by = f" by {row.acknowledged.source}" if row.acknowledged is not None and row.acknowledged.source else ""
-    return f"{row.key}, acknowledged{by} at {seconds(_acknowledged_s(row))}"
+    return f"{row.key}, acknowledged{by} at {seconds(row.acknowledged_s)}"

@@ -1,0 +1,138 @@
+"""Does a readiness page say what is the case, after each fault and after its end?"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import pytest
+
+from harness import criteria
+from harness.analysis.histogram import bucket_index
+from harness.findings import Finding, Outcome
+from harness.recording import End, Recording, Slice
+from harness.recording_header import CriterionSpec, Phase
+from harness.recording_marks import INJECTED, UNDONE, FaultMark
+from harness.recording_values import OK, Scalar
+from tests import recordings
+
+PASS, FAIL, INCONCLUSIVE = Outcome.PASS, Outcome.FAIL, Outcome.INCONCLUSIVE
+PAGE = "GET readiness"
+AT_S, UNDONE_S, END_S = 10.0, 30.0, 60
+AWAY = FaultMark(AT_S, "stop_process", INJECTED, "", 1), FaultMark(UNDONE_S, "stop_process", UNDONE, "", 1)
+
+
+def answer(t: int, status: int, count: int = 10, took_us: int = 1000) -> Slice:
+    outcome = OK if status in (200, 503) else "timeout"
+    latency = {bucket_index(took_us): count} if outcome == OK else {}
+    return Slice(t, "local", PAGE, outcome, count, 0, latency, status=status)
+
+
+def run(
+    *,
+    told_after_s: float = 0,
+    back_after_s: float = 0,
+    status: int = 503,
+    before: int = 200,
+    faults: tuple[FaultMark, ...] = AWAY,
+    more: tuple[Slice, ...] = (),
+) -> Recording:
+    """A dependency is away from 10 to 30 s; the page says so and takes it back so long after that."""
+    away = range(math.floor(AT_S + told_after_s), math.floor(UNDONE_S + back_after_s))
+    pieces = [answer(t, status if t in away else before if t < AT_S else 200) for t in range(END_S)]
+    whole = recordings.healthy()
+    phases = Phase("baseline", 0, 10), Phase("spike", 10, 30), Phase("recovery", 30, END_S)
+    planned = dataclasses.replace(whole.header, phases=phases, gates=(), level=())
+    ended = End(END_S, "completed", True, 0, 0)
+    return dataclasses.replace(whole, header=planned, slices=(*pieces, *more), marks=faults, end=ended)
+
+
+def judged(recording: Recording, **parameters: Scalar) -> Finding:
+    return criteria.load(CriterionSpec("readiness", parameters)).judge(recording)
+
+
+@pytest.mark.parametrize("status", [503, 0])
+def test_a_page_that_says_so_at_once_by_its_status_or_by_no_answer(status: int) -> None:
+    found = judged(run(status=status))
+    assert found.outcome is PASS and found.interval == pytest.approx((0, 1), abs=0.01), found.reason
+    assert found.evidence["fault 1, stop_process at 10 s, there"].endswith(
+        "the page said 'not ready' after 0 ms to 1 s"
+    )  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(("told_s", "back_s", "interval"), [(3, 0, (2, 4)), (0, 7, (6, 8)), (8, 7, (7, 9))])
+def test_the_longest_of_its_times_is_judged(told_s: int, back_s: int, interval: tuple[float, float]) -> None:
+    found = judged(run(told_after_s=told_s, back_after_s=back_s))
+    assert found.interval == pytest.approx(interval, abs=0.01), found.reason
+    assert found.figure == pytest.approx(sum(interval) / 2, abs=0.01)
+
+
+def test_a_page_that_is_always_ready_tells_nothing() -> None:
+    found = judged(run(status=200))
+    assert (found.outcome, found.figure, found.censored) == (FAIL, None, True)
+    assert found.reason == (
+        "fault 1, stop_process at 10 s, there: the page did not keep saying 'not ready' in the 20 s of it, limit 5 s"
+    )
+
+
+def test_a_page_that_never_says_ready_again_has_not_recovered() -> None:
+    never = judged(run(back_after_s=30))
+    assert (never.outcome, never.censored) == (FAIL, True) and "keep saying 'ready' in the 30 s of it" in never.reason
+    assert judged(run(back_after_s=30), limit_s=40).outcome is INCONCLUSIVE
+
+
+def test_one_of_several_instances_that_goes_on_saying_ready_is_not_told() -> None:
+    found = judged(run(more=tuple(answer(t, 200, 3) for t in range(10, 30))))
+    assert found.outcome is FAIL, found.reason
+
+
+def test_a_page_that_waits_for_a_dependency_may_answer_when_that_is_back() -> None:
+    """Asked in the last second of the fault, answered 1.2 s later: ready then, and no sign that it was so before."""
+    late = run(more=(answer(29, 200, 5, took_us=1_200_000),))
+    assert judged(late).outcome is PASS, judged(late).reason
+    at_once = judged(run(more=(answer(27, 200, 5),)))
+    assert (at_once.outcome, at_once.interval) == (FAIL, (17, pytest.approx(19, abs=0.01))), at_once.reason
+
+
+def test_what_is_said_is_known_when_it_has_been_answered() -> None:
+    slow = run(status=200, more=tuple(answer(t, 503, took_us=1_500_000) for t in range(10, 30)))
+    only = replace_ready(slow)
+    assert judged(only).interval == pytest.approx((0, 2.5), abs=0.01)
+
+
+def replace_ready(run: Recording) -> Recording:
+    """Without the answers that said ready while the dependency was away."""
+    kept = tuple(each for each in run.slices if each.status != 200 or not AT_S <= each.t < UNDONE_S)
+    return dataclasses.replace(run, slices=kept)
+
+
+def test_a_page_that_is_not_ready_before_anything_is_away_shows_nothing() -> None:
+    found = judged(run(before=503), remedy="mend it")
+    assert found.outcome is INCONCLUSIVE
+    assert found.reason == ("100 of 100 answers before the first fault did not say that the service is ready: mend it")
+    nobody = judged(run(), requests="GET nothing")
+    assert nobody.reason == "no GET nothing was asked before the first fault"
+
+
+def test_without_a_fault_it_had_nothing_to_tell() -> None:
+    found = judged(run(status=200, faults=()), remedy="plan one")
+    assert (found.outcome, found.reason) == (
+        INCONCLUSIVE,
+        "no fault was injected, so the page had nothing to tell: plan one",
+    )
+
+
+def test_the_end_of_a_fault_into_which_the_next_one_falls_has_no_time_of_its_own() -> None:
+    again = FaultMark(25, "kill_process", INJECTED, "", 2), FaultMark(30, "kill_process", UNDONE, "", 2)
+    found = judged(run(faults=(*AWAY, *again)))
+    assert found.outcome is PASS, found.reason
+    assert list(found.evidence) == [
+        "fault 1, stop_process at 10 s, there",
+        "fault 2, kill_process at 25 s, there",
+        "fault 2, kill_process at 25 s, gone",
+    ]
+
+
+def test_that_it_says_so_while_a_dependency_is_away_is_no_failure_that_nobody_judges() -> None:
+    (seen,) = criteria.load(CriterionSpec("readiness")).failures_seen(run())
+    assert (seen.start_s, seen.end_s, seen.requests) == (AT_S, UNDONE_S + 5, PAGE)
