@@ -34,6 +34,7 @@ CLIENTS, TARGET, RUN = ALL = ("clients", "target", "run")
 
 ERROR_RATIO, LATENCY_QUANTILE, RECOVERY_TIME = "error_ratio", "latency_quantile", "recovery_time"
 METASTABILITY, TARGET_HEALTHY, ENOUGH_USERS = "metastability", "target_healthy", "enough_users"
+BASELINE_HEALTHY = "baseline_healthy"
 """Criteria that something besides themselves has to know by name."""
 
 BASELINE = "baseline"

@@ -3,8 +3,8 @@
 One herd is one observation, whatever it counts. So a figure is taken once from each run, and runs are independent:
 
 - *Recovery*: median over the runs by Kaplan and Meier (1958); one that was not seen to recover is censored.
-- *Error ratio*: failed ÷ requests over all runs, with the t-interval of a ratio whose clusters are the runs (Cochran,
-  *Sampling Techniques*, 1977, chapter 9).
+- *Error ratio*: failed ÷ requests over all runs, with the t-interval, of its logit, of a ratio whose clusters are the
+  runs (Cochran, *Sampling Techniques*, 1977, chapter 9).
 - *Any other figure*, a herd's p95 among them: median over the runs.
 
 The interval of a median is that of order statistics, free of any distribution; below five runs it is unbounded. What
@@ -29,6 +29,8 @@ from harness.criteria import is_about_target
 from harness.findings import ERROR_RATIO, RECOVERY_TIME, Basis, Finding, Outcome, Verdict, objections
 
 Interval = tuple[float, float]
+MOST_LOG_ODDS = 300.0
+"""Beyond it the share may be anything, and an exponential would overflow."""
 
 
 def pooled(verdicts: Sequence[Verdict], planned: int) -> Verdict:
@@ -174,7 +176,8 @@ def kaplan_meier_median(bounds: Sequence[Interval]) -> float | None:
 
 def clustered_ratio(hits: Sequence[float], sizes: Sequence[float]) -> tuple[float, Interval]:
     """Σ hits ÷ Σ sizes over independent clusters, and its t-interval, never narrower than Clopper and Pearson's. One
-    cluster says nothing about others.
+    cluster says nothing about others. It is taken for the logit: where few clusters have most of the hits, those that
+    did not come would have made the share larger by more than it can be smaller.
     """
     n, total = len(sizes), sum(sizes)
     share = sum(hits) / total
@@ -182,5 +185,10 @@ def clustered_ratio(hits: Sequence[float], sizes: Sequence[float]) -> tuple[floa
     if n < 2:
         return share, (0.0, 1.0)
     squares = sum((hit - share * size) ** 2 for hit, size in zip(hits, sizes, strict=True))
-    margin = student_quantile((1 + CONFIDENCE) / 2, n - 1) * math.sqrt(n / (n - 1) * squares) / total
-    return share, (max(0.0, min(low, share - margin)), min(1.0, max(high, share + margin)))
+    if not 0 < share < 1:
+        return share, (low, high)
+    error = math.sqrt(n / (n - 1) * squares) / total / (share * (1 - share))
+    factor = math.exp(min(MOST_LOG_ODDS, student_quantile((1 + CONFIDENCE) / 2, n - 1) * error))
+    odds = share / (1 - share)
+    smallest, largest = odds / factor, odds * factor
+    return share, (min(low, smallest / (1 + smallest)), max(high, largest / (1 + largest)))

@@ -43,12 +43,14 @@ DIFFER = 0.05
 """Chance with which seconds that differ by no more than chance are taken for ones that do."""
 
 
-def only_these(seconds: int, persistence: float, stretch_s: int = 0, steady: bool = False) -> str:
+def only_these(
+    seconds: int, persistence: float, stretch_s: int = 0, steady: bool = False, hits: str = "failures"
+) -> str:
     """Why so many seconds, that stay alike so long, whose failures came in one stretch, or which are as ``steady`` as
     chance makes them, say nothing of requests other than theirs; empty when they do.
     """
     if stretch_s:
-        return f"of these requests only: nearly all failures came within {stretch_s} s, one event and no sample"
+        return f"of these requests only: nearly all {hits} came within {stretch_s} s, one event and no sample"
     if is_one_event(seconds, persistence):
         return (
             f"of these requests only: neighbouring seconds are alike (correlation about {persistence:.2g}), so that "

@@ -9,8 +9,9 @@ Google, *The Site Reliability Workbook* (2018), chapter 5, "Alerting on SLOs", h
   and 30 min is 6 times). The long window says that it matters, the short one that it still goes on.
 
 A test takes minutes, so all windows shrink by one factor until the run stands for the six hours of the longest of them;
-the burn rates stay as they are. What is asked is then: were this the traffic of six hours, would somebody be woken? The
-workbook's third rule, a ticket for 10 % in three days, says nothing about a spike, and is left out.
+the burn rates stay as they are. What is asked is then: were this the traffic of six hours, would somebody be woken? A
+page may be due at any time in them, long before six hours, or one, are over: what was before the run counts as good.
+The workbook's third rule, a ticket for 10 % in three days, says nothing about a spike, and is left out.
 """
 
 from __future__ import annotations
@@ -79,6 +80,13 @@ def rules(objective: Objective, run_s: int) -> tuple[Rule, ...]:
     return tuple(found)
 
 
+def worth(length_s: int, elapsed_s: int) -> float:
+    """For how many requests each one in a window stands, so many seconds after the run began: before it there were as
+    many a second as since, none of them bad.
+    """
+    return max(1.0, length_s / elapsed_s)
+
+
 def good(piece: Slice, objective: Objective) -> int:
     """How many of the requests of a slice were good."""
     if piece.outcome != OK:
@@ -116,12 +124,14 @@ class BurnRates:
 
     def of(self, rule: Rule, fewest: int) -> float | None:
         """The lower of the rates over its two windows: both are above a limit where this one is. None while the run is
-        shorter than the long window, where there were fewer requests in it than ``fewest``, or none in the short one.
+        shorter than the short window, where there were fewer requests in the long one than ``fewest``, or none in the
+        short one.
         """
         long, short = self._totals[rule.long_s], self._totals[rule.short_s]
-        if self._next_s < rule.long_s or long[0] < fewest or not short[0]:
+        if self._next_s < rule.short_s or long[0] < fewest or not short[0]:
             return None
-        return min(total[1] / total[0] for total in (long, short)) / self._objective.budget
+        ratio = long[1] / long[0] / worth(rule.long_s, self._next_s)
+        return min(ratio, short[1] / short[0]) / self._objective.budget
 
 
 def _add(total: list[int], counts: Sequence[int], sign: int = 1) -> None:

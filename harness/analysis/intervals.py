@@ -108,17 +108,26 @@ def error_ratio(seconds: Sequence[Tally], confidence: float = CONFIDENCE) -> Est
 
 
 def _error_ratio(seconds: Sequence[Tally], failed_of: Callable[[Tally], int], confidence: float) -> Estimated:
-    used = [second for second in seconds if second.intended]
-    if not used:
+    return share_of([failed_of(second) for second in seconds], [second.intended for second in seconds], confidence)
+
+
+def share_of(
+    hits: Sequence[int], requests: Sequence[int], confidence: float = CONFIDENCE, called: str = "failures"
+) -> Estimated:
+    """Hits ÷ requests, both by second and in their order, in the same way as :func:`error_ratio`: hits are what comes
+    seldom, and may come in stretches.
+    """
+    counts = [(hit, asked) for hit, asked in zip(hits, requests, strict=True) if asked]
+    if not counts:
         return Estimated(0.0, 1.0)
-    failed, intended = _by_second(used, failed_of), _by_second(used, lambda second: second.intended)
+    failed, intended = np.array(counts, dtype=np.float64).T
     alike = persistence_of(failed, intended, BOUND)
     worth, stretch_s = float(intended.sum()), stretch_of_failures(failed, intended)
-    if not stretch_s and not is_one_event(len(used), alike):
+    if not stretch_s and not is_one_event(len(counts), alike):
         worth = effective_size(failed, intended, alike, confidence)
     low, high = clopper_pearson(float(failed.sum() / intended.sum()) * worth, worth, confidence)
     steady = alike == 0 and is_steady(failed, intended)
-    return _estimated(low, high, len(used), alike, stretch_s, steady)
+    return _estimated(low, high, len(counts), alike, stretch_s, steady, called)
 
 
 def latency_quantile_us(seconds: Sequence[Tally], q: float, confidence: float = CONFIDENCE) -> Estimated:
@@ -163,9 +172,11 @@ def _latency_quantile_us(seconds: Sequence[Tally], q: float, confidence: float) 
     return _estimated(low, histogram.values_at_us(merged, (upper,))[0], len(used), alike, 0, steady)
 
 
-def _estimated(low: float, high: float, seconds: int, alike: float, stretch_s: int, steady: bool) -> Estimated:
+def _estimated(
+    low: float, high: float, seconds: int, alike: float, stretch_s: int, steady: bool, hits: str = ""
+) -> Estimated:
     is_sample = not only_these(seconds, alike, stretch_s)
-    return Estimated(low, high, only_these(seconds, alike, stretch_s, steady), is_sample)
+    return Estimated(low, high, only_these(seconds, alike, stretch_s, steady, hits), is_sample)
 
 
 def _slower_than(used: Sequence[Tally], merged: Sparse, q: float) -> FloatArray:

@@ -43,6 +43,8 @@ class Judged:
     kind: str
     needs_baseline: bool
     """Whether it compares with the baseline."""
+    baseline_s: int
+    """Of which it needs so many seconds, to judge anything; 0: as many as there are."""
     parameters: Mapping[str, Any]
     """All that are numbers or text, with their defaults."""
 
@@ -107,4 +109,6 @@ def plateau_s(profile: Profile, parked: bool) -> float:
 def _judged(spec: CriterionSpec) -> Judged:
     told = {name: value for name, value in spec.parameters.items() if isinstance(value, str | int | float)}
     needs_baseline = BASELINE in criteria_folder.rests_on(spec.criterion)
-    return Judged(criteria_folder.name_of(spec), spec.criterion, needs_baseline, told)
+    wanted = criteria_folder.load(spec).baseline_wanted
+    baseline_s = wanted.windows * wanted.window_s if wanted is not None and wanted.phase == BASELINE else 0
+    return Judged(criteria_folder.name_of(spec), spec.criterion, needs_baseline, baseline_s, told)

@@ -33,10 +33,10 @@ LIMITS_HELD, SHORT_LIMITS_HELD = 20, 10
 """A level is held for so many times the limit of a latency, at least: a queue that grows has to reach it."""
 AFTER_LIMIT_S = 5
 """A recovery is watched so much longer than it may take and has to hold."""
-PEAK, POOL = "peak", "pool_users"
+PEAK, POOL, BASELINE_OPTION = "peak", "pool_users", "baseline_s"
 HELD = ("hold_s", "plateau_s")
 """Options of shapes that say for how long the peak is held."""
-COOL_DOWN_S = {"baseline_s": 10, **dict.fromkeys(HELD, 1), "recovery_s": 5}
+COOL_DOWN_S = {BASELINE_OPTION: 10, **dict.fromkeys(HELD, 1), "recovery_s": 5}
 """Of a run that looks whether the service is back."""
 
 
@@ -114,6 +114,7 @@ def made(wanted: Wanted, adjustable: Adjustable, arguments: Sequence[str]) -> Li
     if wanted.at_least is not None and len(judged) > 1:
         problems.append("--at-least and several criteria: it is the limit of one; search for one at a time")
     problems += _reset_problems(wanted.reset)
+    problems += _baseline_problems(adjustable, judged)
     if problems:
         raise ConfigurationError(problems)
     is_rate = option.name == PEAK
@@ -149,6 +150,19 @@ def _reset_problems(command: str) -> Iterator[str]:
             yield f"--reset: there is no command {shlex.split(command)[0]}; correct it (it is run without a shell)"
     except (ValueError, IndexError):
         yield "--reset: cannot be read as a command; close its quotes"
+
+
+def _baseline_problems(adjustable: Adjustable, judged: Sequence[Judged]) -> Iterator[str]:
+    """A baseline that was given as too short for a criterion: no step would say anything of it."""
+    given = adjustable.option(BASELINE_OPTION)
+    if given is None or given.value == given.own:
+        return
+    for each in judged:
+        if each.baseline_s > given.value:
+            yield (
+                f"{given.flag} {given.value:g}: {each.name} compares with {each.baseline_s} s of baseline; give as "
+                "much, or leave it out"
+            )
 
 
 def _criteria(wanted: Wanted, adjustable: Adjustable, problems: list[str]) -> Iterator[Judged]:
@@ -210,11 +224,11 @@ def _times(
     criterion needs to tell.
     """
     compares = [each for each in judged if each.needs_baseline]
-    most = {"baseline_s": BASELINE_TO_COMPARE_S if compares else BASELINE_S}
+    most = {BASELINE_OPTION: BASELINE_TO_COMPARE_S if compares else BASELINE_S}
     least_s, limits = (SHORT_HOLD_S, SHORT_LIMITS_HELD) if wanted.is_short else (HOLD_S, LIMITS_HELD)
     most |= dict.fromkeys(HELD, max(least_s, math.ceil(limits * _longest_limit_s(judged))))
     most["recovery_s"] = SHORT_RECOVERY_S if wanted.is_short else RECOVERY_S
-    least: dict[str, int] = {}
+    least = {BASELINE_OPTION: max((each.baseline_s for each in judged), default=0)}
     for each in compares:
         if (limit_s := each.number("limit_s")) is not None:
             needed_s = math.ceil(limit_s + (each.number("hold_s") or 0.0)) + AFTER_LIMIT_S

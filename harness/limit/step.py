@@ -10,7 +10,7 @@ from enum import Enum
 from harness import criteria as criteria_folder
 from harness.analysis.phases import SHED_RATIO
 from harness.comparison.metric import is_least
-from harness.findings import METASTABILITY, RECOVERY_TIME, TARGET_HEALTHY, Basis, Finding, Outcome
+from harness.findings import BASELINE_HEALTHY, METASTABILITY, RECOVERY_TIME, TARGET_HEALTHY, Basis, Finding, Outcome
 from harness.verdict_cause import RUN_COMPLETE
 
 
@@ -87,7 +87,8 @@ class Step:
     def about(self, criterion: str) -> Said:
         """A PASS or a FAIL counts as it stands in the verdict of the run, so what a guard has voided does not. A
         service that does not answer after the run has not held its load, whatever else is known; nor has one that
-        turned more of it away than ``shed_ratio`` accepts, where the criterion leaves out what was turned away.
+        turned more of it away than ``shed_ratio`` accepts, where the criterion leaves out what was turned away. One
+        that has answered nobody well before the spike is away at any level, and has no limit.
         """
         own = next((each for each in self.findings if each.criterion == criterion), None)
         finding = self._with_what_was_shed(own)
@@ -97,6 +98,9 @@ class Step:
         def said(says: Answer | Silence, reason: str, guard: str = "") -> Said:
             return Said(self.level, says, reason, own, guard)
 
+        before = named.get(BASELINE_HEALTHY)
+        if before is not None and before.figure == 1:
+            return said(Silence.UNUSABLE, f"no request was answered well, nor any before the spike: {before.reason}")
         if health is not None and health.outcome is Outcome.FAIL:
             return said(Answer.BREAKS, health.reason)
         if finding is None or not self.was_run:

@@ -111,6 +111,31 @@ def test_a_recovery_gets_the_baseline_and_the_time_that_it_needs() -> None:
     assert found["--recovery-s"] == "35"  # limit 20 s, hold 10 s, and 5 s
 
 
+def test_a_baseline_is_as_long_as_what_compares_with_it_needs() -> None:
+    """With less no step would say anything of it."""
+    short = of(Stepped)
+    short = replace(
+        short,
+        options=tuple(replace(each, value=10, own=10) if each.name == "baseline_s" else each for each in short.options),
+    )
+    assert given(made(replace(WANTED, criteria=("recovery_time",)), short, ()), 160)["--baseline-s"] == "30"
+    assert "--baseline-s" not in given(made(WANTED, short, ()), 160)
+    wide = (CriterionSpec("recovery_time", {"limit_s": 20.0, "window_s": 2}),)
+    found = made(replace(WANTED, criteria=("recovery_time",)), adjustable.of(parked(Stepped, baseline_s=45), wide), ())
+    assert given(found, 160)["--baseline-s"] == "60"
+
+
+def test_a_baseline_that_is_given_as_too_short_is_refused_and_another_is_kept() -> None:
+    with pytest.raises(ConfigurationError) as refused:
+        made(replace(WANTED, criteria=("recovery_time",)), of(Stepped, baseline_s=20), ())
+    assert list(refused.value.messages) == [
+        "--baseline-s 20: recovery_time compares with 30 s of baseline; give as much, or leave it out"
+    ]
+    assert "--baseline-s" not in given(made(WANTED, of(Stepped, baseline_s=20), ()), 160)
+    enough = made(replace(WANTED, criteria=("recovery_time",)), of(Stepped, baseline_s=30), ())
+    assert "--baseline-s" not in given(enough, 160)
+
+
 def test_more_users_wait_where_the_latency_may_be_long() -> None:
     slow = (CriterionSpec("latency_quantile", {"limit_s": 4.0}),)
     found = made(WANTED, adjustable.of(parked(Stepped), slow), ())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -413,7 +414,26 @@ def test_a_hit_ratio_is_judged_by_its_interval(hits: int, outcome: Outcome) -> N
     reads = [hit(1, 2, 3)] * hits + [miss(1, 2, 3)] * (100 - hits)
     found = judged(recording(write(1, 0, 1), *reads), "hit_ratio")
     assert (found.outcome, found.figure) == (outcome, hits / 100)
-    assert ("more reads would settle it" in found.reason) is (outcome is Outcome.INCONCLUSIVE)
+    assert ("more reads, or a longer run, would settle it" in found.reason) is (outcome is Outcome.INCONCLUSIVE)
+
+
+def test_reads_that_miss_together_say_less_of_others_than_as_many_that_miss_by_chance() -> None:
+    """10 % miss: two of each 20 in a second, or all of every tenth, as where a cache is emptied again and again."""
+
+    def found(misses: Callable[[int, int], bool], **limit: float) -> Finding:
+        reads = [
+            (miss if misses(t, n) else hit)(1, 1 + t + n / 25, 1.01 + t + n / 25) for t in range(60) for n in range(20)
+        ]
+        return judged(recording(write(1, 0, 1), *reads), "hit_ratio", **limit)
+
+    apart, together = found(lambda _, n: n < 2), found(lambda t, _: t % 10 == 9)
+    assert apart.figure == together.figure == 0.9
+    assert apart.interval == (pytest.approx(0.8816, abs=1e-3), pytest.approx(0.9164, abs=1e-3))
+    assert together.interval is not None and together.interval[0] < 0.82 and together.interval[1] > 0.95
+    assert found(lambda _, n: n < 2, lower_limit=0.85).outcome is Outcome.PASS
+    assert found(lambda t, _: t % 10 == 9, lower_limit=0.85).outcome is Outcome.INCONCLUSIVE
+    once = found(lambda t, _: t < 6, lower_limit=0.85)
+    assert once.outcome is Outcome.PASS and "of these requests only: nearly all misses came within 6 s" in once.reason
 
 
 def test_an_item_that_changes_meanwhile_may_be_loaded_again() -> None:
@@ -575,9 +595,25 @@ def test_more_reads_would_settle_what_is_too_few() -> None:
     """None of 20 failed: by Clopper and Pearson up to 16.8 %."""
     few = judged(recording(write(1, 0, 1), *(past(30 + n / 10) for n in range(20)), faults=outage(30, 35)), "fail_open")
     assert (few.outcome, few.figure, few.interval) == (Outcome.INCONCLUSIVE, 0, (0, pytest.approx(0.168, abs=1e-3)))
-    assert few.reason.endswith("limit 5 %; more reads in that time would settle it")
+    assert "limit 5 %; more reads in that time, or a longer one, would settle it (of these" in few.reason
     many = recording(write(1, 0, 1), *(past(30 + n / 100) for n in range(200)), faults=outage(30, 35))
-    assert judged(many, "fail_open").reason.endswith("limit 5 %")
+    assert "limit 5 % (of these requests only: 2 s with requests are too few" in judged(many, "fail_open").reason
+
+
+def test_reads_that_fail_together_leave_more_open_than_as_many_that_fail_by_chance() -> None:
+    """4 % of 2,000 in 40 s: two of each second, or four in ten of every tenth."""
+    found = {}
+    for how, fails in (("apart", lambda _, n: n % 25 == 0), ("together", lambda t, n: t % 10 == 5 and n % 5 < 2)):
+        reads = [
+            read(1, 30 + t + n / 50, None) if fails(t, n) else past(30 + t + n / 50)
+            for t in range(40)
+            for n in range(50)
+        ]
+        found[how] = judged(recording(write(1, 0, 1), *reads, faults=outage(30, 70)), "fail_open", limit=0.06)
+    apart, together = found["apart"], found["together"]
+    assert (apart.outcome, together.outcome) == (Outcome.PASS, Outcome.INCONCLUSIVE)
+    assert apart.interval is not None and together.interval is not None
+    assert apart.interval[1] < 0.055 and together.interval[1] > 0.08
 
 
 # What all of them have in common

@@ -140,9 +140,10 @@ def _by_hand(rule: Rule, objective: Objective, pieces: list[tuple[int, int, bool
     for length_s in (rule.long_s, rule.short_s):
         inside = [piece for piece in pieces if t - length_s < piece[0] <= t]
         requests = sum(count for _, count, _ in inside)
-        if not requests or t + 1 < rule.long_s:
+        if not requests or t + 1 < rule.short_s:
             return None
-        rates.append(sum(count for _, count, is_ok in inside if not is_ok) / requests)
+        before = max(1.0, length_s / (t + 1))  # as many a second as since, all of them good
+        rates.append(sum(count for _, count, is_ok in inside if not is_ok) / requests / before)
     return min(rates) / objective.budget
 
 
@@ -173,16 +174,15 @@ def test_as_many_requests_are_needed_as_show_the_burn_rate_with_none_that_is_bad
 @pytest.mark.parametrize(
     ("long_s", "short_s", "run_s", "ends"),
     [
-        (15, 1, 17, [15, 16, 17]),
-        (12, 5, 24, [14, 19, 24]),
-        (12, 5, 12, [12]),
-        (91, 8, 91, [91]),
-        (10, 5, 20, [10, 15, 20]),
+        (15, 1, 3, [1, 2, 3]),
+        (12, 5, 24, [9, 14, 19, 24]),
+        (12, 5, 12, [7, 12]),
+        (91, 8, 20, [12, 20]),
+        (10, 5, 20, [5, 10, 15, 20]),
+        (10, 5, 5, [5]),
     ],
 )
-def test_short_windows_end_with_the_run_and_begin_once_there_is_a_whole_long_one(
-    long_s: int, short_s: int, run_s: int, ends: list[int]
-) -> None:
+def test_short_windows_end_with_the_run_and_lie_in_it(long_s: int, short_s: int, run_s: int, ends: list[int]) -> None:
     assert list(error_budget._ends(Rule("1 h", long_s, short_s, 14.4), run_s)) == ends
 
 
@@ -199,14 +199,52 @@ def test_of_two_rules_the_one_that_is_nearest_to_its_limit_is_told() -> None:
 
 def test_requests_that_nobody_knows_about_may_all_have_been_bad() -> None:
     seconds = [Tally(100, 95, {"http 503": 2}, 0, {}, {}, {9: 3}), Tally(100, 100, {}, 0, {}, {})]
-    low, high = error_budget._interval(seconds, 0.95)
-    assert (low, high) == (clopper_pearson(2, 200, 0.95)[0], clopper_pearson(5, 200, 0.95)[1])
-    assert error_budget._bad_ratio(seconds) == 2 / 200 and error_budget._bad_ratio([]) == 0
+    for times in (1.0, 2.5):
+        low, high = error_budget._interval(seconds, times, 0.95)
+        assert (low, high) == (clopper_pearson(2, 200 * times, 0.95)[0], clopper_pearson(5, 200 * times, 0.95)[1])
+    assert error_budget._bad_ratio(seconds, 1.0) == 2 / 200 and error_budget._bad_ratio([], 1.0) == 0
+    assert error_budget._bad_ratio(seconds, 4.0) == 2 / 800
+
+
+OUTAGES = [
+    (600, 40, 60, 1.0, 0.99, 14.4, 64),  # of a long window of 100 s 20 % are bad
+    (91, 5, 10, 1.0, 0.99, 14.4, 10),  # of 15 s a third
+    (91, 20, 80, 0.13, 0.99, 6, 83),  # 13 % is below 14.4 times, and 60 of 91 s of it are above 6
+]
+
+
+@pytest.mark.parametrize(("run_s", "from_s", "until_s", "bad_ratio", "objective", "limit", "at_s"), OUTAGES)
+def test_a_page_is_due_before_the_first_long_window_is_over(
+    run_s: int, from_s: int, until_s: int, bad_ratio: float, objective: float, limit: float, at_s: int
+) -> None:
+    """Nobody is spared a page because the alert has watched for less than six hours, or one: before it all was well."""
+    bad = round(1000 * bad_ratio)
+    pieces = []
+    for t in range(run_s):
+        failed = bad if from_s <= t < until_s else 0
+        pieces += [_piece(t, count, how) for count, how in ((1000 - failed, OK), (failed, "http 503")) if count]
+    well = recordings.healthy()
+    planned = (Phase("baseline", 0, 30), Phase("spike", 30, 31), Phase("recovery", 31, run_s))
+    run = dataclasses.replace(well, header=dataclasses.replace(well.header, phases=planned), slices=tuple(pieces))
+    burning = found(recordings.ended(run), objective=objective)
+    assert (burning.outcome, burning.limit) == (Outcome.FAIL, limit)
+    assert f" at {at_s} s, over " in burning.reason
+    limits = {**run.header.alerts, "slo_objective": objective}
+    watched = _with(run, (), limits)
+    assert [each for each in alerts.episodes(watched) if "budget" in each.alert and each.start_s < until_s]
+
+
+def test_one_bad_request_of_the_first_second_pages_nobody() -> None:
+    """Alone it is a tenth of all requests so far; before the run there were others."""
+    few = [_piece(0, 9), _piece(0, 1, "http 503"), *(_piece(t, 10) for t in range(1, 91))]
+    run = dataclasses.replace(recordings.healthy(), slices=tuple(few))
+    assert found(recordings.ended(run), **LOW).outcome is Outcome.PASS
 
 
 def test_the_highest_burn_rate_is_that_of_the_lower_window_and_each_end_has_its_own_confidence() -> None:
-    """Of 100 requests a second 0, 0, 10, 10, 20 and 0 are bad. Four seconds and the last two of them have 5 and 10 % at
-    4 s, and 10 % both at 6 s: 10 times the budget, at least for one of two instants, at most for each by itself.
+    """Of 100 requests a second 0, 0, 10, 10, 20 and 0 are bad. Four seconds and the last two of them have none bad at
+    2 s, 5 and 10 % at 4 s, and 10 % both at 6 s: 10 times the budget, at least for one of so many instants, at most for
+    each by itself.
     """
     seconds = [Tally(100, 100 - bad, {"http 503": bad}, 0, {}, {}, {}) for bad in (0, 0, 10, 10, 20, 0)]
     burn = error_budget.ErrorBudget()._highest(Rule("1 h", 4, 2, 6.0), seconds, Objective(0.99), 2)
@@ -216,6 +254,8 @@ def test_the_highest_burn_rate_is_that_of_the_lower_window_and_each_end_has_its_
     even = [Tally(100, 90, {"http 503": 10}, 0, {}, {}, {})] * 6
     of_several = error_budget.ErrorBudget()._highest(Rule("1 h", 4, 2, 6.0), even, Objective(0.99), 2)
     assert (of_several.rate, of_several.at_s) == (pytest.approx(10), 4), "the first of several that are as high"
+    early = error_budget.ErrorBudget()._highest(Rule("1 h", 4, 2, 6.0), even[:2], Objective(0.99), 1)
+    assert (early.rate, early.at_s) == (pytest.approx(5), 2), "before the run all was well"
 
 
 def test_a_budget_is_that_of_all_the_run_and_says_what_of_it_is_spent() -> None:

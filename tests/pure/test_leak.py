@@ -124,6 +124,15 @@ def test_a_twentieth_of_the_load_is_idle(requests_per_s: float, is_idle: bool) -
     assert ("without load" in found.reason) is is_idle
 
 
+@pytest.mark.parametrize(("in_recovery", "in_others"), [(0.0, 10.0), (0.0, 0.0), (10.0, 0.0)])
+def test_a_load_that_is_none_or_was_not_steady_has_no_bytes_per_request(in_recovery: float, in_others: float) -> None:
+    t = over(60)
+    recovery = Stretch("recovery", t, 100 * MB + MB * t, in_recovery)
+    other = Stretch("baseline", t - 60, 100 * MB + MB * t, in_others)
+    found = compared(assess(t, recovery.memory_bytes), recovery, [other])
+    assert found.growth is (Growth.SUSPECTED if in_recovery else Growth.RISING)
+
+
 @pytest.mark.parametrize(("back", "growth"), [(0.81, Growth.STOPPED), (0.79, Growth.RISING)])
 def test_four_fifths_of_the_rise_have_to_be_given_back(back: float, growth: Growth) -> None:
     """44 MB after the warm-up. Only a stretch after the recovery, and one that is long enough, shows that."""

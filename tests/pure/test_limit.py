@@ -494,11 +494,29 @@ def finding(outcome: Outcome, name: str = "latency_quantile", **more: object) ->
         ([finding(Outcome.PASS), finding(Outcome.INCONCLUSIVE, "shed_ratio", figure=0.55)], SEEMS_TO_BREAK),
         ([finding(Outcome.PASS, basis=Basis.MEASURED), finding(Outcome.FAIL, "shed_ratio")], HOLDS),
         ([finding(Outcome.PASS), finding(Outcome.FAIL, "error_ratio")], HOLDS),  # that is another question
+        ([finding(Outcome.FAIL), finding(Outcome.INCONCLUSIVE, "baseline_healthy", figure=1.0)], Silence.UNUSABLE),
+        (
+            [finding(Outcome.FAIL, name, figure=1.0) for name in ("latency_quantile", "target_healthy")]
+            + [finding(Outcome.INCONCLUSIVE, "baseline_healthy", figure=1.0)],
+            Silence.UNUSABLE,
+        ),
+        ([finding(Outcome.FAIL), finding(Outcome.INCONCLUSIVE, "baseline_healthy", figure=0.99)], BREAKS),
         ([], Silence.UNUSABLE),
     ],
 )
 def test_what_a_step_says(findings: Sequence[Finding], says: Answer | Silence) -> None:
     assert Step(100, "step-1", findings).about("latency_quantile").says is says
+
+
+def test_a_service_that_answers_nobody_has_no_limit() -> None:
+    """It is away at any level: that is not "less than 10/s", and no reason to look lower."""
+    away = (finding(Outcome.FAIL), finding(Outcome.INCONCLUSIVE, "baseline_healthy", figure=1.0))
+    steps = [Step(level, "step", away).about("latency_quantile") for level in (20, 20, 20)]
+    following = limit(Tried(steps), None).next_level()
+    assert following is End.SILENT
+    found = limit(Tried(steps), following)
+    assert (found.ended, found.interval, found.outcome) == (End.SILENT, None, Outcome.INCONCLUSIVE)
+    assert "no request was answered well, nor any before the spike" in found.finding().reason
 
 
 def test_what_was_turned_away_decides_and_is_no_latency() -> None:

@@ -229,3 +229,25 @@ def test_each_time_between_restarts_is_tested_for_a_leak() -> None:
     assert leak(restarted(82, per_s_bytes=0)).outcome is Outcome.PASS
     short = leak(restarted(46, 61, 76, per_s_bytes=0))
     assert short.outcome is Outcome.INCONCLUSIVE and "30 samples after the warm-up needed" in short.reason
+
+
+@pytest.mark.parametrize(
+    ("last_s", "risen_mb", "outcome"),
+    [(5, 260, Outcome.INCONCLUSIVE), (5, 150, Outcome.PASS), (1, 260, Outcome.PASS), (0, 0, Outcome.PASS)],
+)
+def test_memory_that_rises_in_the_last_seconds_is_no_pass(last_s: int, risen_mb: int, outcome: Outcome) -> None:
+    """It is not in the median of the last 30 s, and may be given back, or not."""
+    memory_bytes = np.full(RECOVERY_S + 300, 500.0 * MEGABYTE)
+    memory_bytes[len(memory_bytes) - last_s :] += risen_mb * MEGABYTE
+    found = finding(simulated({"api": memory_bytes}, recovery_s=300))
+    assert (found.outcome, found.figure) == (outcome, 0)
+    told = "; but its last seconds have 260.0 MB more than the baseline ever had: a longer recovery would tell"
+    assert (told in found.reason) is (outcome is Outcome.INCONCLUSIVE)
+
+
+def test_what_a_collector_holds_before_and_after_is_no_rise() -> None:
+    """400 MB up and down every 9 s, near its highest when the run ends."""
+    seconds = np.arange(RECOVERY_S + 300)
+    up_and_down = 400 * MEGABYTE * (1 + (seconds - len(seconds)) % 9 / 9)
+    assert up_and_down[-1] - np.median(up_and_down) > 150 * MEGABYTE
+    assert finding(simulated({"api": up_and_down}, recovery_s=300, starts={})).outcome is Outcome.PASS

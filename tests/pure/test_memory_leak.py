@@ -8,11 +8,12 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from harness import criteria
 from harness.findings import Finding, Outcome
 from harness.recording import CriterionSpec, ProbeSample, Recording
 from harness.verdict import judge
 from reports import junit, markdown, terminal
-from tests.recordings import MEGABYTE, healthy
+from tests.recordings import MEGABYTE, ended, healthy
 
 BY_DEFAULT = CriterionSpec("memory_leak", {"only_where_measured": True})
 
@@ -54,6 +55,20 @@ def test_steady_growth_under_one_load_is_no_pass_and_no_leak_yet() -> None:
     assert finding.figure == pytest.approx(66 * MEGABYTE, rel=0.02)
     assert finding.interval is not None and finding.limit is not None
     assert finding.interval[0] > finding.limit
+
+
+@pytest.mark.parametrize("criterion", ["memory_leak", "memory_growth"])
+def test_memory_that_grows_under_a_load_that_is_not_steady_is_told(criterion: str) -> None:
+    """Nothing is known per request then, and all else is."""
+    run = growing(leak)
+    more = [
+        dataclasses.replace(piece, count=3 * piece.count, latency={k: 3 * n for k, n in piece.latency.items()})
+        if piece.t >= run.header.phases[-1].end_s - 20
+        else piece
+        for piece in run.slices
+    ]
+    judged = criteria.load(CriterionSpec(criterion)).judge(ended(dataclasses.replace(run, slices=tuple(more))))
+    assert judged.figure is not None and judged.figure > 0
 
 
 def test_a_rise_beyond_what_is_accepted_is_a_fail() -> None:

@@ -727,6 +727,7 @@ def test_a_pool_that_is_taken_again_and_again_is_not_stable_though_its_last_seco
     assert "taken again in 6 of 14 samples, for longest from 55 to 60 s, against 0 of 20 before" in found.reason
     longer = judged("pool_stable", bursts(10, 6, waiting, until_s=61), tail_s=14)
     assert longer.outcome is not Outcome.PASS and longer.figure == pytest.approx(0.75 * 6 / 14), "as the sentence says"
+    assert found.reason.endswith("a recovery in which it stays given back for 2 times as long would settle it")
     not_back_before = judged("pool_stable", bursts(10, 6, waiting, until_s=51), tail_s=4)
     assert not_back_before.outcome is Outcome.PASS
     once = judged("pool_stable", bursts(10, 1, waiting, until_s=61), tail_s=4)

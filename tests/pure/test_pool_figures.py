@@ -109,6 +109,27 @@ def test_a_pool_is_taken_again_after_it_had_been_given_back(
 
 
 @pytest.mark.parametrize(
+    ("before", "recovery", "told"),
+    [
+        ("." * 30, "xx" + "." * 20 + "xxx" + "." * 40, (20, 40, False)),
+        ("." * 30, "xx" + "." * 20 + "xxx" + "." * 41, (20, 41, True)),
+        ("." * 30, "xx" + "." * 20 + "xx" + "." * 40, None),  # two of 62 are chance
+        ("x" + "." * 29, "xx" + "." * 20 + "xxx" + "." * 20, (20, 20, False)),
+        ("xx" + "." * 28, "xx" + "." * 20 + "xxxx" + "." * 20, None),  # no more than twice as long as before
+        ("xx" + "." * 28, "xx" + "." * 20 + "xxxxx" + "." * 20, (20, 20, False)),
+        ("." * 30, "xx" + "." * 20 + "xxx", (20, 0, False)),
+        ("." * 30, "." * 8 + "xxx" + "." * 4 + "xxx" + "." * 20, (8, 20, True)),
+    ],
+)
+def test_a_pool_that_is_taken_for_some_samples_on_end_is_taken_again(
+    before: str, recovery: str, told: tuple[int, int, bool] | None
+) -> None:
+    """However few they are of a long recovery. It is over when it stays given back for more than twice as long."""
+    found = relapse(instants(before), instants(recovery), 0.0, 0.4)
+    assert (found and (found.longest_return, found.last_return, found.is_over)) == told
+
+
+@pytest.mark.parametrize(
     ("out", "outcome", "figure"), [({}, PASS, 0), (dict.fromkeys(range(41, 50), 3.0), FAIL, 3), ({43: 3.0}, PASS, 0)]
 )
 def test_what_is_out_after_the_load_is_told(out: dict[int, float], outcome: Outcome, figure: float) -> None:

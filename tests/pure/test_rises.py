@@ -50,8 +50,8 @@ def test_each_change_lies_between_two_samples() -> None:
 
 def test_a_rise_is_met_when_so_many_are_ready() -> None:
     first, second = find_rises(measured(NEEDED, every_second((0, 1), (13, 2), (26, 3))), NEEDED)
-    assert first == Rise(10, 2, pytest.approx(2.5), (pytest.approx(2), pytest.approx(3.1)), None)
-    assert second == Rise(20, 3, pytest.approx(5.5), (pytest.approx(5), pytest.approx(6.1)), None)
+    assert first == Rise(10, 2, pytest.approx(2.5), (pytest.approx(2), pytest.approx(3.1)), None, None)
+    assert second == Rise(20, 3, pytest.approx(5.5), (pytest.approx(5), pytest.approx(6.1)), None, None)
 
 
 @pytest.mark.parametrize(("ready_s", "is_met"), [(39, True), (41, False)])

@@ -50,6 +50,27 @@ def judged(monkeypatch: pytest.MonkeyPatch, criterion: str, measured: Elasticity
 DEMAND = steps((0, 1), (100, 3), (200, 1))
 
 
+@pytest.mark.parametrize(
+    ("ready", "lost_s", "outcome"),
+    [
+        (((0, 1), (110, 3), (200, 1)), None, PASS),
+        (((0, 1), (110, 3), (112, 2), (120, 3), (210, 1)), 112, INCONCLUSIVE),  # it crashes as soon as it has come
+        (((0, 1), (105, 2), (106, 1), (110, 3), (210, 1)), None, PASS),  # before they were enough
+        (((0, 1), (110, 3), (150, 1)), 150, INCONCLUSIVE),
+        (((0, 1), (150, 3), (160, 2)), 160, FAIL),
+    ],
+)
+def test_replicas_that_do_not_stay_are_not_ready(
+    monkeypatch: pytest.MonkeyPatch, ready: tuple[tuple[float, float], ...], lost_s: float | None, outcome: Outcome
+) -> None:
+    measured = elastic(DEMAND, seen(steps(*ready)))
+    assert [rise.lost_s for rise in find_rises(measured, DEMAND)] == [lost_s]
+    found = judged(monkeypatch, "scaling_lag", measured)
+    assert found.outcome is outcome
+    told = f"from {lost_s or 0:.1f} s on there were fewer than 3 again, though they were still needed"
+    assert (told in found.reason) is (outcome is INCONCLUSIVE)
+
+
 @pytest.mark.parametrize(("turn_s", "outcome"), [(3.0, INCONCLUSIVE), (3.01, PASS), (1.0, INCONCLUSIVE)])
 def test_a_number_that_turns_within_one_and_a_half_intervals_turns_as_fast_as_it_is_sampled(
     monkeypatch: pytest.MonkeyPatch, turn_s: float, outcome: Outcome

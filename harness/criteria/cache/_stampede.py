@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -41,6 +42,8 @@ class CacheUse:
 
     hits: int
     misses: int
+    misses_by_second: tuple[tuple[int, int], ...]
+    """(Misses, hits and misses) of the reads that began in each second that had any, in their order."""
     other: int
     """Past the cache, or without a word about it."""
     loads: int
@@ -63,8 +66,15 @@ def cache_use(history: History) -> CacheUse:
     hits = sum(read.operation.cache == HIT for read in reads)
     misses = sum(read.operation.cache == MISS for read in reads)
     loads = sum(_is_load(read) for read in reads)
+    by_second: dict[int, list[int]] = defaultdict(lambda: [0, 0])
+    for read in reads:
+        if read.operation.cache in (HIT, MISS):
+            second = by_second[math.floor(read.invoke_s)]
+            second[0] += read.operation.cache == MISS
+            second[1] += 1
+    told = tuple((missed, asked) for _, (missed, asked) in sorted(by_second.items()))
     expiries = tuple(expiry for item in history.items for expiry in _expiries(item, 2 * history.resolution_s))
-    return CacheUse(hits, misses, len(reads) - hits - misses, loads, expiries)
+    return CacheUse(hits, misses, told, len(reads) - hits - misses, loads, expiries)
 
 
 def _is_load(read: Placed) -> bool:

@@ -27,8 +27,8 @@ class FailOpen(Estimate):
     A request under a rate limit counts as a read: refused while nobody can count, it has no good answer. A read has
     failed when its good answer took longer than ``answer_within_s``, or never came. One that was in time, but came only
     after the cache was back, is left out: it does not tell what would have become of it. That the cache was away has to
-    show: answers say ``X-Cache: bypass``, more of them than before it, or none was good. The interval is that of
-    Clopper and Pearson.
+    show: answers say ``X-Cache: bypass``, more of them than before it, or none was good. The interval is that of an
+    error ratio: what fails until a connection is given up comes in a few seconds together.
     """
 
     title = "reads while the cache is away"
@@ -67,7 +67,8 @@ class FailOpen(Estimate):
         refused = sum(_is_refused(read) for read in reads)
         late = sum(read.return_s is not None for read in reads) - len(good) - refused
         caches = Counter(read.cache for read in good)
-        low, high = interval = intervals.clopper_pearson(failed, len(reads), self.confidence)
+        found = self._estimated(reads)
+        low, high = interval = found.low, found.high
         outcome = against(self.limit, interval)
         lasted = " and ".join(f"from {seconds(begin_s)} to {seconds(end_s)}" for begin_s, end_s in outages)
         reason = (
@@ -76,7 +77,8 @@ class FailOpen(Estimate):
             f"{percent(low)} to {percent(high)} with {percent(self.confidence)} confidence, limit {percent(self.limit)}"
         )
         if outcome is Outcome.INCONCLUSIVE:
-            reason += "; more reads in that time would settle it"
+            reason += "; more reads in that time, or a longer one, would settle it"
+        reason += f" ({found.only})" if found.only else ""
         return self.finding(
             outcome,
             reason,
@@ -90,6 +92,12 @@ class FailOpen(Estimate):
                 **{cache or "not said": count for cache, count in caches.items()},
             },
         )
+
+    def _estimated(self, reads: Sequence[Operation]) -> intervals.Estimated:
+        every = Counter(math.floor(read.invoke_s) for read in reads)
+        failed = Counter(math.floor(read.invoke_s) for read in reads if not self._is_in_time(read))
+        seconds = sorted(every)
+        return intervals.share_of([failed[t] for t in seconds], [every[t] for t in seconds], self.confidence)
 
     def _went_past(self, recording: Recording, reads: Sequence[Operation], before_s: float) -> bool:
         """Whether more of the answers than before the first outage did: some services let a few past at any time."""

@@ -17,7 +17,8 @@ from harness.recording import Recording
 class HitRatio(Estimate):
     """Hits ÷ (hits + misses) reach a limit. Reads past the cache (``bypass``) count as neither.
 
-    The interval is Clopper–Pearson's. The reads of one item hang together, so it is a little too narrow.
+    The interval is that of an error ratio, with a miss as a failure: an expiry, or a cache that starts empty, makes
+    reads of the same seconds miss together. See :func:`harness.analysis.intervals.share_of`.
     """
 
     title = "hit ratio of the cache"
@@ -32,13 +33,16 @@ class HitRatio(Estimate):
         if isinstance(use, str):
             return self.inconclusive(use)
         asked = use.hits + use.misses
-        low, high = interval = intervals.clopper_pearson(use.hits, asked, self.confidence)
+        misses, reads = zip(*use.misses_by_second, strict=True)
+        found = intervals.share_of(misses, reads, self.confidence, called="misses")
+        low, high = interval = 1 - found.high, 1 - found.low
         outcome = Outcome.PASS if low >= self.lower_limit else Outcome.INCONCLUSIVE
         reason = f"{use.hits:,} of {asked:,} reads hit, {percent(low)} to {percent(high)} with"
         reason += f" {percent(self.confidence)} confidence; at least {percent(self.lower_limit)} wanted"
         if high < self.lower_limit:
             outcome = Outcome.FAIL
         elif outcome is Outcome.INCONCLUSIVE:
-            reason += "; more reads would settle it"
+            reason += "; more reads, or a longer run, would settle it"
+        reason += f" ({found.only})" if found.only else ""
         evidence = {"hits": use.hits, "misses": use.misses, "past the cache": use.other, "loads": use.loads}
         return self.finding(outcome, reason, use.hits / asked, interval, evidence)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 from harness.analysis.intervals import chance_of_more
 from harness.criteria.pool._levels import Instant
@@ -12,6 +13,10 @@ RETURN = 4
 """Samples on end of a pool that is as before, so that it counts as given back."""
 CHANCE = 0.01
 """With which so many samples would be of a pool that is taken, if it were so no more often than before."""
+STRETCH, LONGER = 3, 2
+"""So many samples on end of a pool that is taken are no chance, where they are more than twice as many as ever before;
+and more than twice as long as ever between two relapses it has to stay given back, to be so for good.
+"""
 
 
 @dataclass(frozen=True)
@@ -23,6 +28,15 @@ class Relapse:
     taken_before: int
     samples_before: int
     worst_s: tuple[float, float]
+    longest_return: int
+    """Samples on end in which it was given back, between two in which it was taken."""
+    last_return: int
+    """The same at the end."""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it stayed given back for more than twice as long as ever before, as a target that has recovered."""
+        return self.last_return > LONGER * self.longest_return
 
     @property
     def words(self) -> str:
@@ -35,26 +49,33 @@ class Relapse:
 
 def relapse(before: Sequence[Instant], recovery: Sequence[Instant], usual: float, limit: float) -> Relapse | None:
     """Taken is a pool of which more than ``usual`` + ``limit`` is in use, or for which somebody waits. None where it is
-    so no more often than before, after it had been given back first.
+    so no more often than before, and for no longer on end, after it had been given back first.
     """
     taken = [_is_taken(instant, usual + limit) for instant in recovery]
     back = next((at for at in range(len(taken) - RETURN + 1) if not any(taken[at : at + RETURN])), None)
     if back is None:
         return None
     since, were = taken[back:], [_is_taken(instant, usual + limit) for instant in before]
-    if chance_of_more(sum(since), len(since), sum(were), len(were)) > CHANCE:
+    stretches, stretches_before = _stretches(since, True), _stretches(were, True)
+    longest, longest_before = (
+        max((end - begin for begin, end in of), default=0) for of in (stretches, stretches_before)
+    )
+    is_chance = chance_of_more(sum(since), len(since), sum(were), len(were)) > CHANCE
+    if is_chance and longest < max(STRETCH, LONGER * longest_before + 1):
         return None
-    return Relapse(len(since), sum(since), sum(were), len(were), _longest(recovery[back:], since))
+    begin, end = max(stretches, key=lambda stretch: stretch[1] - stretch[0])
+    returns = [end - begin for begin, end in _stretches(since, False)]
+    last = 0 if since[-1] else returns.pop()
+    worst_s = recovery[back + begin].t, recovery[back + end - 1].t
+    return Relapse(len(since), sum(since), sum(were), len(were), worst_s, max(returns, default=0), last)
 
 
 def _is_taken(instant: Instant, most: float) -> bool:
     return instant.use_ratio > most or bool(instant.waiting)
 
 
-def _longest(instants: Sequence[Instant], taken: Sequence[bool]) -> tuple[float, float]:
-    """From its first sample to its last."""
-    worst, begun = (0, -1), 0
-    for at, each in enumerate(taken):
-        begun = begun if each else at + 1
-        worst = max(worst, (begun, at), key=lambda stretch: stretch[1] - stretch[0])
-    return instants[worst[0]].t, instants[worst[1]].t
+def _stretches(taken: Sequence[bool], wanted: bool) -> list[tuple[int, int]]:
+    """From the first of so many samples on end to the one after the last."""
+    places = range(len(taken))
+    runs = [list(run) for is_taken, run in groupby(places, key=lambda at: taken[at]) if is_taken is wanted]
+    return [(run[0], run[-1] + 1) for run in runs]

@@ -14,7 +14,7 @@ from harness.analysis.intervals import CONFIDENCE
 from harness.criteria._criterion import Criterion
 from harness.criteria._outcome import against, no_phase, percent, with_remedy
 from harness.criteria.pool import _levels as levels
-from harness.criteria.pool._relapses import relapse
+from harness.criteria.pool._relapses import LONGER, relapse
 from harness.findings import TARGET, Finding, Outcome
 from harness.plugins import parameter
 from harness.recording import Recording
@@ -92,8 +92,11 @@ class PoolStable(Criterion):
             outcome = max(outcome, queue_outcome, key=lambda each: each.rank)
         again = relapse(before, levels.instants(recording, recovery), statistics.fmean(was), self.limit)
         if outcome is Outcome.PASS and again is not None:
-            outcome = Outcome.INCONCLUSIVE
-            reason += f"; but {again.words}: a tail_s as long as the time since would judge all of it"
+            outcome = outcome if again.is_over else Outcome.INCONCLUSIVE
+            settle = f"; since then it stays given back, for {LONGER} times as long as ever before"
+            if not again.is_over:
+                settle = f": a recovery in which it stays given back for {LONGER} times as long would settle it"
+            reason += f"; but {again.words}{settle}"
         if outcome is Outcome.PASS and (doubt := levels.contradiction(recording)):
             outcome, reason = Outcome.INCONCLUSIVE, f"{reason}; but {doubt}"
         return self.finding(outcome, reason, excess, interval, evidence)

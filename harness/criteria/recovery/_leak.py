@@ -102,7 +102,9 @@ class LeakTest:
 
 @dataclass(frozen=True, eq=False)
 class Stretch:
-    """A phase of steady load: its name, instants in seconds, memory in bytes, and requests per second."""
+    """A phase of steady load: its name, instants in seconds, memory in bytes, and requests per second; 0 also where the
+    load of a recovery was not steady.
+    """
 
     name: str
     t: FloatArray
@@ -216,7 +218,11 @@ def _warm(t: FloatArray, memory_bytes: FloatArray) -> tuple[FloatArray, FloatArr
 
 
 def _per_request(stretch: Stretch) -> float | None:
-    """Bytes per request; None where memory did not certainly grow, or by how much is not known to a third."""
+    """Bytes per request; None where there were none, or their rate was not steady, where memory did not certainly grow,
+    or by how much is not known to a third.
+    """
+    if not stretch.requests_per_s:
+        return None
     t, memory_bytes = _warm(stretch.t, stretch.memory_bytes)
     found = trend(t, memory_bytes, correction=persistence)
     if found is None or found.p >= P_LIMIT or found.slope_interval[0] * SAME_RATIO < found.slope:

@@ -32,7 +32,7 @@ MINIMUM_SAMPLES = 5
 PRESENT_SHARE = 0.5
 """Share of the seconds of a stretch in which a process must have been sampled to count as present."""
 EDGE_SAMPLES = 3
-"""The level at which a stretch began or ended is the median of so many samples."""
+"""The level at which a stretch, or the run, began or ended is the median of so many samples."""
 RESAMPLES = 2000
 SEED = 20260314
 LARGEST_GAP_S = 5.0
@@ -53,6 +53,10 @@ class MemoryGain:
     """Median of the baseline, summed over the same processes."""
     end_bytes: float | None = None
     """Median at the end, summed over those that were there then."""
+    lately_bytes: float = 0.0
+    """By how much the last ``EDGE_SAMPLES`` are more than as many ever were in the baseline, of those that were there
+    throughout. What rises in the last seconds is in no median of the last tenth.
+    """
     processes: tuple[str, ...] = ()
     """There in the baseline and at the end: the figure is about these, and about what ``went`` had gained."""
     came: tuple[str, ...] = ()
@@ -107,6 +111,7 @@ def growth(recording: Recording, baseline: Phase, recovery: Phase) -> MemoryGain
         interval_bytes=(low, high + children_bytes),
         baseline_bytes=baseline_bytes,
         end_bytes=end_bytes,
+        lately_bytes=_lately(before, after) if steady else 0.0,
         processes=stayed,
         came=came,
         children_bytes=children_bytes,
@@ -135,6 +140,11 @@ def _too_old(samples: Mapping[str, ProcessSeries], names: Sequence[str], recover
         f"the newest figure of the memory of {name} is of {age_s:.0f} s before the end, as it is passed on late: a "
         f"{recovery.name} phase that is {math.ceil(1.5 * age_s - watched_s)} s longer would settle it"
     )
+
+
+def _lately(before: FloatArray, after: FloatArray) -> float:
+    usual = np.median(np.lib.stride_tricks.sliding_window_view(before, min(EDGE_SAMPLES, len(before))), axis=1)
+    return float(np.median(after[-EDGE_SAMPLES:]) - usual.max())
 
 
 @dataclass(frozen=True)

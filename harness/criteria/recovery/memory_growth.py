@@ -21,7 +21,8 @@ class MemoryGrowth(Criterion):
     little for one of 4 GB. Needs the probe ``process``; when it is silent the finding is INCONCLUSIVE. A process that
     was restarted has gained what all its stretches have gained together. One that went away, or could not be read for a
     while, may have taken its growth with it, so it allows no PASS; a FAIL stands. Children that came later and stay may
-    be given back or not, so that they allow none either where they hold more than the limit.
+    be given back or not, so that they allow none either where they hold more than the limit. Nor is there one where the
+    last seconds are beyond the limit, though the last tenth is not.
     """
 
     title = "memory growth of the target"
@@ -50,6 +51,10 @@ class MemoryGrowth(Criterion):
             reason = f"{', '.join(hidden)} went away or could not be read, and may have hidden growth"
             return self._about(measured, Outcome.INCONCLUSIVE, f"{_told(measured)}; but {reason}", limit_bytes)
         reason = f"{_told(measured)}, limit {megabytes(limit_bytes)}"
+        if outcome is Outcome.PASS and measured.lately_bytes > limit_bytes:
+            lately = f"its last seconds have {megabytes(measured.lately_bytes)} more than the {self.baseline} ever had"
+            reason += f"; but {lately}: a longer {self.recovery} would tell whether that is given back"
+            return self._about(measured, Outcome.INCONCLUSIVE, reason, limit_bytes)
         if outcome is Outcome.INCONCLUSIVE:
             low, high = measured.interval_bytes
             settled = "a run without a restart" if measured.restarts or measured.went else f"a longer {self.recovery}"

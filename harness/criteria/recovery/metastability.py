@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from harness.analysis import amplification, generator, intervals, phases, tallies
-from harness.analysis.quality import ServiceLevel, Windows, service_level, windows
+from harness.analysis import amplification, generator, intervals, phases
+from harness.analysis.quality import ServiceLevel, service_level, windows
 from harness.analysis.time_series import level_at
 from harness.criteria._answer_size import SHORTER_HELP, SHORTER_RATIO, JudgesAnswers
 from harness.criteria._outcome import no_phase, percent, seconds, titled, with_remedy
@@ -174,7 +174,7 @@ class Goodput:
         if not offered:
             return None
         normal_ratio = float(normal.good.sum() / normal.intended.sum())
-        low, high = intervals.error_ratio(_as_tallies(seen)).interval
+        low, high = intervals.share_of(seen.bad.tolist(), seen.intended.tolist()).interval
         figure = good / offered / normal_ratio
         within = (1 - high) / normal_ratio, (1 - low) / normal_ratio
         return cls(start_s, end_s, good, offered, figure, (min(figure, within[0]), max(figure, within[1])))
@@ -189,11 +189,6 @@ class Goodput:
             f"{self.good:,} of {self.offered:,} requests were answered well in the last {self.end_s - self.start_s} s, "
             f"{percent(self.figure)} of what the {baseline} had"
         )
-
-
-def _as_tallies(seen: Windows) -> list[tallies.Tally]:
-    counted = zip(seen.intended.tolist(), seen.good.tolist(), strict=True)
-    return [tallies.Tally(intended, good, {}, 0, {}, {}) for intended, good in counted]
 
 
 def _same_load_from_s(recording: Recording, baseline: Phase, recovery: Phase, end_s: int) -> int:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from operator import attrgetter
 
 from harness.analysis import histogram, phases
-from harness.analysis.error_budget import Objective, Rule, rules
+from harness.analysis.error_budget import Objective, Rule, rules, worth
 from harness.analysis.intervals import clopper_pearson
 from harness.analysis.tallies import Tally
 from harness.criteria._answer_size import SHORTER_HELP, SHORTER_RATIO, SHORTER_THAN_HELP, JudgesAnswers
@@ -48,9 +48,10 @@ class ErrorBudget(JudgesAnswers, Estimate):
 
     Objective, burn rate, windows and how they shrink with the run: :mod:`harness.analysis.error_budget`. Good is what
     was answered ok and, where ``latency_s`` is given, within it; unfinished and unserved requests are bad. Looked at is
-    each instant at which a short window ends, from the end of the first long one on. Each ratio has the interval of
-    Clopper & Pearson: what other requests would have met at the same instants of this run. How another spike would have
-    gone it does not say; for that a run is repeated.
+    each instant at which a short window ends. Of a long window that began before the run, that part counts as good, see
+    :func:`harness.analysis.error_budget.worth`. Each ratio has the interval of Clopper & Pearson: what other requests
+    would have met at the same instants of this run. How another spike would have gone it does not say; for that a run
+    is repeated.
 
     PASS where at each instant one of the two windows is below for certain: that errs only where it errs at the very
     worst instant, so each interval has the confidence itself. FAIL where both are above for certain at some instant:
@@ -126,15 +127,16 @@ class ErrorBudget(JudgesAnswers, Estimate):
         return replace(second, ok=histogram.within(second.latency, self.latency_s))
 
     def _highest(self, rule: Rule, seconds: Sequence[Tally], aim: Objective, instants: int) -> _Burn:
-        rate, low, high, at_s = 0.0, 0.0, 0.0, rule.long_s
+        rate, low, high, at_s = 0.0, 0.0, 0.0, rule.short_s
         sure = 1 - (1 - self.confidence) / instants
         for end in _ends(rule, len(seconds)):
-            both = [seconds[end - length_s : end] for length_s in (rule.long_s, rule.short_s)]
-            now = min(_bad_ratio(each) for each in both)
+            lengths_s = rule.long_s, rule.short_s
+            both = [(seconds[max(0, end - length_s) : end], worth(length_s, end)) for length_s in lengths_s]
+            now = min(_bad_ratio(*each) for each in both)
             if now > rate:
                 rate, at_s = now, end
-            high = max(high, min(_interval(each, self.confidence)[1] for each in both))
-            low = max(low, min(_interval(each, sure)[0] for each in both))
+            high = max(high, min(_interval(*each, self.confidence)[1] for each in both))
+            low = max(low, min(_interval(*each, sure)[0] for each in both))
         return _Burn(rule, rate / aim.budget, min(low, rate) / aim.budget, max(high, rate) / aim.budget, at_s)
 
     def _reason(self, worst: _Burn, aim: Objective, spent: float, per_s: float) -> str:
@@ -157,21 +159,21 @@ class ErrorBudget(JudgesAnswers, Estimate):
 
 
 def _ends(rule: Rule, run_s: int) -> range:
-    """Where a short window ends, once there is a whole long one; the end of the run always."""
-    first = run_s - (run_s - rule.long_s) // rule.short_s * rule.short_s
+    """Where a short window ends that lies in the run; the end of the run always."""
+    first = run_s - (run_s - rule.short_s) // rule.short_s * rule.short_s
     return range(first, run_s + 1, rule.short_s)
 
 
-def _interval(seconds: Sequence[Tally], confidence: float) -> tuple[float, float]:
-    """From none to all bad of the requests that nobody knows about."""
+def _interval(seconds: Sequence[Tally], times: float, confidence: float) -> tuple[float, float]:
+    """From none to all bad of the requests that nobody knows about, of ``times`` as many requests."""
     requests, bad, unknown = (sum(of(each) for each in seconds) for of in (_intended, _failed, _unknown))
-    low = clopper_pearson(bad, requests, confidence)[0]
-    return low, clopper_pearson(bad + unknown, requests, confidence)[1]
+    low = clopper_pearson(bad, requests * times, confidence)[0]
+    return low, clopper_pearson(bad + unknown, requests * times, confidence)[1]
 
 
 _intended, _failed, _unknown = attrgetter("intended"), attrgetter("failed"), attrgetter("unknown")
 
 
-def _bad_ratio(seconds: Sequence[Tally]) -> float:
+def _bad_ratio(seconds: Sequence[Tally], times: float) -> float:
     requests = sum(each.intended for each in seconds)
-    return sum(each.failed for each in seconds) / requests if requests else 0.0
+    return sum(each.failed for each in seconds) / requests / times if requests else 0.0

@@ -65,6 +65,8 @@ class Rise:
     """Never ready: from the time that it was waited for to infinity."""
     wanted_after_s: float | None
     """Until the autoscaler wanted so many, half-way between two samples; None: it did not, or is not known."""
+    lost_s: float | None
+    """When there were not so many any more, though they were still needed; None: they stayed."""
 
 
 @dataclass(frozen=True)
@@ -136,7 +138,8 @@ def find_rises(measured: Elasticity, needed: Steps) -> tuple[Rise, ...]:
         wanted = measured.wanted.middle.first(after, t) if measured.wanted else None
         lag_s = None if middle is None or middle > until_s else middle - t
         decided_s = None if wanted is None or wanted > until_s else wanted - t
-        found.append(Rise(t, round(after), lag_s, interval_s, decided_s))
+        lost_s = lost_again_s(measured.ready, needed, t, after)
+        found.append(Rise(t, round(after), lag_s, interval_s, decided_s, lost_s))
     return tuple(found)
 
 
@@ -146,6 +149,16 @@ def waited(supply: Sampled, needed: Steps, t: float, replicas: float) -> tuple[f
     earliest, latest = supply.high.first(replicas, t), supply.low.first(replicas, t)
     early_s = until_s - t if earliest is None else min(earliest, until_s) - t
     return early_s, math.inf if latest is None or latest > until_s else latest - t
+
+
+def lost_again_s(supply: Sampled, needed: Steps, t: float, replicas: float) -> float | None:
+    """When, after a rise at ``t`` had been met, there were fewer again before the demand fell, as where a replica that
+    has just become ready crashes.
+    """
+    met_s, until_s = supply.middle.first(replicas, t), _lasts_until_s(needed, t, replicas)
+    if met_s is None:
+        return None
+    return next((at for at, value in supply.middle.points if met_s < at < until_s and value < replicas), None)
 
 
 def _lasts_until_s(needed: Steps, t: float, replicas: float) -> float:
