@@ -37,7 +37,7 @@ from harness.config.scenario import (
 from harness.errors import ConfigurationError, nearest
 from harness.faults import PlannedFault
 from harness.findings import EXIT_USAGE
-from harness.load.stock_clients import count_all_requests, use_run_tls
+from harness.load.stock_clients import count_all_requests, lock_cookies_natively, use_run_tls
 from harness.load.user_stop import bound_on_stop
 from harness.plugins import parameters_of, undeclared
 from harness.probes import Probe, ProbeData
@@ -185,6 +185,7 @@ class Attachment:
         count_all_requests()
         bound_on_stop()
         use_run_tls()
+        lock_cookies_natively()
         self._exits = ExitsAtOnce()
         # At import, not in ``init``: listeners of ``quitting`` run in reverse order, and ours has to come last.
         events.init_command_line_parser.add_listener(self._declare)

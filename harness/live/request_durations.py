@@ -7,6 +7,7 @@ bounded names, so that whoever reads it once a second gets counters.
 from __future__ import annotations
 
 from bisect import bisect_left
+from types import MappingProxyType
 
 from harness.analysis.histogram import bucket_bounds_us
 from harness.recording import Slice
@@ -43,13 +44,10 @@ class Durations:
 
     __slots__ = ("counts", "sum_s")
 
-    def __init__(self) -> None:
-        self.counts = [0] * (len(BOUNDS_S) + 1)
+    def __init__(self, histogram: Sparse = MappingProxyType({})) -> None:
+        self.counts = counts = [0] * (len(BOUNDS_S) + 1)
         """Of each bucket by itself."""
-        self.sum_s = 0.0
-
-    def add(self, histogram: Sparse) -> None:
-        counts, sum_s = self.counts, self.sum_s
+        sum_s = 0.0
         for index, count in histogram.items():
             place, middle_s = _PLACES[index]
             counts[place] += count
@@ -83,9 +81,12 @@ class RequestDurations:
         key = (name, piece.outcome, piece.status)
         if key not in self.service and len(self.service) >= MOST_SERIES:
             key = (OTHER_NAMES, OK if piece.outcome == OK else OTHER_OUTCOMES, 0)
-        self.service.setdefault(key, Durations()).add(piece.latency if piece.service is None else piece.service)
+        latency = service = Durations(piece.latency)
+        if piece.service is not None:
+            service = Durations(piece.service)
+        self.service.setdefault(key, Durations()).merge(service)
         if piece.outcome == OK:
-            self.latency.setdefault(name, Durations()).add(piece.latency)
+            self.latency.setdefault(name, Durations()).merge(latency)
 
     def _name(self, raw: str) -> str:
         """A name that can be shown; names that look alike then are one."""

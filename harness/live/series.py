@@ -21,7 +21,7 @@ from harness.analysis.phases import shedding
 from harness.analysis.tallies import RunningTally
 from harness.recording import ProbeSample, Slice, Unanswered
 from harness.recording_header import Header
-from harness.recording_values import OK, UNSERVED
+from harness.recording_values import OK, UNSERVED, Sparse
 
 MOST_SECONDS = 7200
 EXACT_S = 300
@@ -91,9 +91,17 @@ class _Second:
         """Whether the histogram is kept."""
 
     def work_out(self) -> tuple[float | None, ...]:
+        """The quantiles, and the rows of the heat map."""
         if self.quantiles_us is None:
             self.quantiles_us = quantiles_us(self.tally.latency, QUANTILES)
+            self.heat = {}
+            self.add_heat(self.tally.latency)
         return self.quantiles_us
+
+    def add_heat(self, latency: Sparse) -> None:
+        for bucket, count in latency.items():
+            row = heat_row(bucket)
+            self.heat[row] = self.heat.get(row, 0) + count
 
 
 class Figure:
@@ -178,12 +186,10 @@ class LiveSeries:
             second.made += piece.count if piece.starts is None else piece.starts
         if piece.outcome == OK:
             second.ok += piece.count
-            for bucket, count in piece.latency.items():
-                row = heat_row(bucket)
-                second.heat[row] = second.heat.get(row, 0) + count
             if second.is_exact:
                 second.quantiles_us = None
             else:
+                second.add_heat(piece.latency)
                 piece = replace(piece, latency={})
         second.tally.add(piece)
 

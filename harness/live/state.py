@@ -84,7 +84,7 @@ class LiveState:
         self._durations = RequestDurations()
         self.samples: dict[tuple[str, str], ProbeSample] = {}
         """Of each probe and source the latest; those of the probe ``generator`` are the health of the nodes."""
-        self._stop_watch = StopWatch(stop_rules, self.samples, header.phases)
+        self.stop_watch = StopWatch(stop_rules, self.samples, header.phases)
         self._series = LiveSeries(header)
         self.moments: list[Moment] = []
         """In the order in which they became known, the last ``MOST_MOMENTS``."""
@@ -114,7 +114,7 @@ class LiveState:
             self._keep_latest(line)
         elif isinstance(line, Unanswered):
             self._series.add_unanswered(line)
-            self._stop_watch.add_unanswered(line)
+            self.stop_watch.add_unanswered(line)
         elif isinstance(line, GateMark):
             sent, late_ms = len(line.sent_us), max(line.sent_us, default=0) / 1000
             text = f"gate {line.gate} on {line.node}: {sent} of {line.planned} sent, the last after {late_ms:.0f} ms"
@@ -135,7 +135,7 @@ class LiveState:
         for piece in self._coming.take():
             is_answer = not is_good_instant(piece)
             if is_answer:
-                self._stop_watch.add(piece)
+                self.stop_watch.add(piece)
             if piece.warm_up or piece.wind_down:
                 continue
             self._alert_watch.add(piece)
@@ -162,13 +162,17 @@ class LiveState:
         self._settle()
         return self._series
 
-    @property
-    def stop_watch(self) -> StopWatch:
+    def why_to_stop(self, elapsed_s: float) -> str:
+        """As :meth:`StopWatch.look`, once a second, whenever it is called."""
+        if not self.stop_watch.is_due(elapsed_s):
+            return ""
         self._settle()
-        return self._stop_watch
+        return self.stop_watch.look(elapsed_s)
 
     def close_seconds(self, elapsed_s: float) -> Iterator[Second]:
         """Looks at every second that is over by now, and has been for ``SETTLES_S``; at each once, in order."""
+        if self._next_t + 1 + SETTLES_S > elapsed_s:
+            return  # what came is taken in together, for less of the CPU of a process that makes load as well
         self._settle()
         while self._next_t + 1 + SETTLES_S <= elapsed_s:
             t = self._next_t

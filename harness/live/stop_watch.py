@@ -74,10 +74,12 @@ class StopWatch:
         """What came of a health check that was begun at that instant."""
         self._down = None if ok else (self._down[0] if self._down else asked_s, detail)
 
+    def is_due(self, elapsed_s: float) -> bool:
+        """Whether another second is over."""
+        return elapsed_s >= self._next_s
+
     def look(self, elapsed_s: float) -> str:
-        """Once a second, whenever it is called: why the run has to be stopped now, or nothing."""
-        if elapsed_s < self._next_s:
-            return ""
+        """When it is due: why the run has to be stopped now, or nothing."""
         self._next_s = math.floor(elapsed_s) + 1.0
         ended, self._ended = self._ended, RunningTally()
         self._starts = {t: n for t, n in self._starts.items() if t >= elapsed_s - 4 * RATE_WINDOW_S}

@@ -3,28 +3,25 @@
 The gate sends and the users read. While parked, each user hands over its connected socket with the request
 prepared on it; at the instant the gate writes them all in one tight loop, then wakes the users. Waking users that
 send for themselves takes two to four times as long, because each wake-up runs the user's whole path to its send.
-Nearly all of a write is the kernel's work, for which Python lets other threads go on: so two share the loop, where
-there is a core for each.
 Where connections are to be opened at the instant, the gate begins them all and then sends on those that are there.
+Thousands of users take so long that the event loop, and all that is timed in it, has a turn now and then.
 Users without such a connection (stock HttpUser and the like) are woken in the same loop and do send for themselves.
 """
 
 from __future__ import annotations
 
 import gc
-import os
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 import gevent
-from gevent.monkey import get_original
 
 from harness.load.clock import Clock
-from harness.load.machine_reader import usable_cores
 from harness.load.pacing import Slot, Start
-from harness.load.turns import end_long_turn
+from harness.load.sends_at_once import Send, SendsAtOnce, realtime_scheduling
+from harness.load.turns import turn_is_long, wait_a_turn
 from harness.recording_marks import GateMark, gate_stream
 from shapes._profile import Herd
 
@@ -35,12 +32,7 @@ LAST_CHECK_S = 0.25
 LAST_RENEWAL_S = 1.0
 """No user whose token runs out leaves the gate later than this before the instant."""
 TIMER_SLACK_S = 0.003
-"""A timer of the event loop can fire a millisecond or two late, so the last stretch is slept outside of it …"""
-SPIN_S = 0.0002
-"""… and only the very last one is spent looking at the clock: who has just slept is not the next to be preempted."""
-
-_sleep_outside_loop = get_original("time", "sleep")
-_start_thread = get_original("_thread", "start_new_thread")
+"""A timer of the event loop can fire a millisecond or two late, so the last stretch is slept outside of it."""
 
 
 class Gate:
@@ -93,13 +85,12 @@ class Gate:
             stream = gate_stream(herd.name)
             # All that can be done before the instant is: whatever is done for each of thousands while they are sent
             # keeps the last of them waiting. So would a collection of garbage, for tens of milliseconds.
-            sends = [_Send(Start(herd.t, release.instant_s, release, stream)) for _ in range(release.planned)]
+            sends = [Send(Start(herd.t, release.instant_s, release, stream)) for _ in range(release.planned)]
             gc.collect()
             gevent.sleep(max(0.0, release.instant_s - time.monotonic() - TIMER_SLACK_S))
             self.report_release()
             self._latest = release
             slots = [slot for slot in self._slots if slot.kind in held]
-            self._herds.popleft()
             self._release_users(release, list(zip(slots, sends, strict=False)))
             self._note_due(herd, held)
             if release.complete:
@@ -123,110 +114,58 @@ class Gate:
                     self.remove(slot)
                     slot.woken.set()
 
-    def _release_users(self, release: Release, users: Sequence[tuple[Slot, _Send]]) -> None:
-        collecting = gc.isenabled()
-        gc.disable()
-        try:
-            with _realtime_scheduling():
+    def _release_users(self, release: Release, users: Sequence[tuple[Slot, Send]]) -> None:
+        """Whoever stops the run in a turn of the event loop: a release that has begun comes to its end, so that all who
+        have sent are woken, and counted.
+        """
+        with _without_collections(), realtime_scheduling():
+            try:
                 self._send(release, users)
-                end_long_turn()  # all of the herd is on its way; of ten thousand that was a quarter of a second
-                for slot, _ in users:
+                for slot, _ in self._still_parked(users):
+                    if turn_is_long():
+                        wait_a_turn()
                     if slot.connection is not None:
                         slot.connection.continue_request()
-                for slot, _ in users:
+            finally:
+                self._herds.popleft()  # not sooner: until here who is in the gate stays in it
+                for slot, _ in self._still_parked(users):
                     self.remove(slot)
                     slot.woken.set()
-        finally:
-            if collecting:
-                gc.enable()
 
-    def _send(self, release: Release, users: Sequence[tuple[Slot, _Send]]) -> None:
+    def _send(self, release: Release, users: Sequence[tuple[Slot, Send]]) -> None:
         sends = []
         for slot, send in users:
             if slot.connection is not None:
                 send.begin = slot.connection.begin
                 sends.append(send)
-        _SendsAtOnce(sends, release.instant_s).make()
-        for slot, send in users:
-            slot.start = send.start
-            if slot.connection is not None and slot.connection.note_begun(send.outcome):
-                send.start.sent_s = send.sent_s
-                release.user_sent(send.sent_s)
+        try:
+            SendsAtOnce(sends, release.instant_s).make()
+        finally:
+            for slot, send in self._still_parked(users):
+                slot.start = send.start
+                if slot.connection is not None and slot.connection.note_begun(send.outcome):
+                    send.start.sent_s = send.sent_s
+                    release.user_sent(send.sent_s)
+
+    def _still_parked(self, users: Sequence[tuple[Slot, Send]]) -> Sequence[tuple[Slot, Send]]:
+        """Some may have been stopped in a turn of the loop."""
+        return [each for each in users if each[0] in self._slots]
 
 
-class _Send:
-    """Of one user: nothing of Python is left to do at the instant that could be done before or afterwards."""
-
-    __slots__ = ("begin", "outcome", "sent_s", "start")
-    begin: Callable[[], int]
-    """As in :class:`GateConnection`, of one that has a connection."""
-
-    def __init__(self, start: Start) -> None:
-        self.start = start
-        self.outcome: int | None = None
-        """As in :meth:`GateConnection.note_begun`."""
-        self.sent_s = 0.0
-
-
-class _SendsAtOnce:
-    """Made by two threads, each of which takes what is next, where there are cores for both."""
-
-    def __init__(self, sends: Iterable[_Send], instant_s: float) -> None:
-        self._left = iter(sends)
-        self._instant_s = instant_s
-        self._second_is_sending = False
-
-    def make(self) -> None:
-        """Returns when all are made. Gives no other greenlet a turn."""
-        if usable_cores() > 1:
-            # Where the system gives no thread any more, one does it. One that comes too late finds nothing left.
-            with suppress(RuntimeError):
-                _start_thread(self._make_beside, ())
-        self._make_some()
-        while self._second_is_sending:  # its last one
-            _sleep_outside_loop(SPIN_S)
-
-    def _make_beside(self) -> None:
-        with _realtime_scheduling():
-            self._second_is_sending = True
-            try:
-                self._make_some()
-            finally:
-                self._second_is_sending = False
-
-    def _make_some(self) -> None:
-        _sleep_outside_loop(max(0.0, self._instant_s - time.monotonic() - SPIN_S))
-        while time.monotonic() < self._instant_s:
-            pass
-        for send in self._left:
-            try:
-                send.outcome = send.begin()
-            except OSError:
-                continue
-            send.sent_s = time.monotonic()
+@contextmanager
+def _without_collections() -> Iterator[None]:
+    """Of garbage, which take tens of milliseconds."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
 
 
 def _is_of(herd: Herd, kind: str) -> bool:
     return not herd.classes or kind in herd.classes
-
-
-@contextmanager
-def _realtime_scheduling() -> Iterator[None]:
-    """Puts this thread in the real-time class for the few milliseconds of a release, where that is permitted.
-
-    With the target on the same machine, its processes wake with the first requests and would take the core away
-    from the rest of the herd.
-    """
-    try:
-        before = os.sched_getscheduler(0), os.sched_getparam(0)
-        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
-    except (AttributeError, OSError):
-        yield
-        return
-    try:
-        yield
-    finally:
-        os.sched_setscheduler(0, *before)
 
 
 class Release:

@@ -17,9 +17,9 @@ from locust import User
 
 from harness.analysis.answer_sizes import size_index
 from harness.analysis.histogram import bucket_index
+from harness.load.answers import Recorded, recorded
 from harness.load.cell import Cell, merge, positive
-from harness.load.media_types import media_type_of
-from harness.load.outcomes import ExpectedStatuses, outcome_of
+from harness.load.outcomes import ExpectedStatuses
 from harness.load.pacing import Start
 from harness.load.traces import Trace, Traces
 from harness.recording import Slice
@@ -96,48 +96,28 @@ class Recorder:
         for others the instants follow from the response time, and what a user has called a success is checked."""
         if done_s is None:
             done_s = time.monotonic()
-        foreign = sent_s is None
         if sent_s is None:
             sent_s = done_s - (response_time or 0.0) / 1000
-        try:
-            status = getattr(response, "status_code", 0)
-            if type(status) is not int:
-                status = 0
-            # Our own clients have looked at the status; they, and they alone, give the instant.
-            if foreign:
-                outcome = (
-                    self.expected.outcome(exception, response, status) if status else outcome_of(exception, response)
-                )
-                unchecked_bytes = None if getattr(response, "_manual_result", None) is True else response_length or 0
-            else:
-                outcome = OK if exception is None else outcome_of(exception, response)
-            if outcome is OK and (history := getattr(response, "history", None)):
-                status = redirected(history) or status
-            media_type = media_type_of(response) if status and outcome is OK and unchecked_bytes is not None else ""
-        except Exception as error:  # of what a user has called an answer: that it is good nobody knows
-            outcome, status, media_type = outcome_of(error, None), 0, ""
-        length = response_length
-        self.ended(
-            request_type, name, outcome, status, media_type, length, sent_s, done_s, unchecked_bytes, intended_s, trace
-        )
+            found = recorded(exception, response, response_length or 0, self.expected)
+        else:  # our own clients, and they alone, give the instant; they have looked at the status
+            found = recorded(exception, response, unchecked_bytes)
+        self.ended(request_type, name, found, response_length, sent_s, done_s, intended_s, trace)
 
     def ended(
         self,
         method: str,
         name: str,
-        outcome: str,
-        status: int,
-        media_type: str,
+        found: Recorded,
         length_bytes: int,
         sent_s: float,
         done_s: float,
-        unchecked_bytes: int | None,
         intended_s: float | None,
         trace: Trace | None,
     ) -> None:
         """Counts one request. The first request of a paced iteration was intended when the pacer said so, any other
         when it was sent, unless its client says when. All requests of an iteration that a gate has released count in
         the second of the gate: they are what the herd did."""
+        outcome, status, media_type, unchecked_bytes = found
         start, kind = None, LOAD
         if sent_s >= self._winding_down_since_s:
             kind = WIND_DOWN
@@ -321,12 +301,3 @@ class Recorder:
                 media_types.add(media_type)
             cell = of_second.setdefault((*series, media_type), Cell())
         return cell
-
-
-def redirected(history: Any) -> int:
-    """Status of the first redirect that led to a good answer, which may be of another page than what was asked for; 0
-    where a client has something else of that name.
-    """
-    first = history[0] if isinstance(history, list | tuple) else None
-    status = getattr(first, "status_code", 0)
-    return status if type(status) is int else 0

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from harness.load.outcomes import outcome_of
-from harness.load.recorder import Recorder, redirected
+from harness.load.answers import recorded
+from harness.load.recorder import Recorder
 from harness.load.traces import Trace
-from harness.recording_values import OK
 
 if TYPE_CHECKING:
     from locust.env import Environment
@@ -46,10 +45,7 @@ class RequestLog:
         trace: Trace | None,
     ) -> None:
         """As the event with ``response.error`` for its exception."""
-        error, status, length = response.error, response.status_code, len(response.body)
-        outcome = OK if error is None else outcome_of(error, response)
-        if outcome is OK and response.history:
-            status = redirected(response.history) or status
-        media_type = response.media_type if status and outcome is OK and unchecked_bytes is not None else ""
+        error, length = response.error, len(response.body)
+        found = recorded(error, response, unchecked_bytes)
         self._note(method, name, (done_s - sent_s) * 1000, length, error)
-        self._ended(method, name, outcome, status, media_type, length, sent_s, done_s, unchecked_bytes, None, trace)
+        self._ended(method, name, found, length, sent_s, done_s, None, trace)

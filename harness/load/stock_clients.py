@@ -9,9 +9,11 @@ meant to. Our own client does all of this by itself.
 
 from __future__ import annotations
 
+import _thread
 import functools
 import time
 from collections.abc import Callable
+from http.cookiejar import CookieJar
 from typing import Any
 
 import gevent
@@ -30,6 +32,7 @@ _OPEN = "_springback_open"
 """Attribute of a session: its answers with ``catch_response`` since the last look, each with the instant it came."""
 _COUNTING = "_springback_counting"
 _TLS = "_springback_tls"
+_LOCKING = "_springback_locking"
 _CLASSES: tuple[tuple[Any, Any], ...] = (
     (clients.HttpSession, clients.ResponseContextManager),
     (fasthttp.FastHttpSession, fasthttp.ResponseContextManager),
@@ -62,6 +65,26 @@ def use_run_tls() -> None:
         if not hasattr(session, _TLS):
             setattr(session, _TLS, True)
             session.__init__ = adjust(session.__init__)  # type: ignore[method-assign]
+
+
+def lock_cookies_natively() -> None:
+    """From now on jars of cookies have the lock that they have without gevent. With gevent's, three times for each
+    request of FastHttpUser, Python asks who holds it, and with an audit hook (:mod:`harness.clients.connection_guard`)
+    that costs more than to record the request. Greenlets need no lock: none gives others a turn while it holds it.
+    """
+    jar: Any = CookieJar
+    if not hasattr(jar, _LOCKING):
+        setattr(jar, _LOCKING, True)
+        jar.__init__ = _lock_natively(jar.__init__)
+
+
+def _lock_natively(original: Callable[..., None]) -> Callable[..., None]:
+    @functools.wraps(original)
+    def make(jar: Any, *rest: Any, **named: Any) -> None:
+        original(jar, *rest, **named)
+        jar._cookies_lock = _thread.RLock()
+
+    return make
 
 
 def _adjust_session(original: Callable[..., None]) -> Callable[..., None]:

@@ -50,6 +50,15 @@ def end_long_turn() -> None:
         gevent.sleep(0)
 
 
+def wait_a_turn() -> None:
+    """Goes on in the next turn of the loop, after all that has come for others, timers too. Not for thousands at once:
+    all of them would go on in the same turn.
+    """
+    hub: Any = get_hub()
+    with hub.loop.timer(0, priority=hub.loop.MINPRI) as timer:
+        hub.wait(timer)
+
+
 def call_in_later_turn(callback: Callable[[], None]) -> None:
     """Of the loop, once. For whoever is called by the loop, has more to do, and would not be called again for it."""
     loop: Any = get_hub().loop

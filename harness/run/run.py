@@ -288,7 +288,7 @@ class Run:
             raise_and_clear(self.live, min(t, end_s + SETTLES_S), self.mark, self.display)
             if self._writer.failure:
                 raise BrokenOffError(f"the recording cannot be written: {self._writer.failure}")
-            if t < end_s and (why := self.live.stop_watch.look(t)):
+            if t < end_s and (why := self.live.why_to_stop(t)):
                 self.stopped_early = why
                 return
             if t >= end_s and (self.live.nodes.all_settled or not self._shape.parked):

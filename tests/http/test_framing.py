@@ -11,6 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from harness.load.http import ProtocolError, Response, TooLargeError, TruncatedError, response_parser
+from harness.load.http.response import HeadFacts
 from harness.load.http.response_parser import ResponseParser
 
 LIMIT = 1 << 20
@@ -204,9 +205,21 @@ def test_an_answer_whose_head_is_known_reads_as_if_it_were_not(
         for before in ([sent], [sent[:cut], sent[cut:]]):
             read(before, method)
             again, alive_again = read(parts, method)
-            assert (again.status_code, again.body, again.headers.pairs, alive_again) == (
-                first.status_code, first.body, first.headers.pairs, alive,
+            assert (again.status_code, again.body, again.headers.pairs, again.facts, alive_again) == (
+                first.status_code, first.body, first.headers.pairs, first.facts, alive,
             )  # fmt: skip
+
+
+def test_what_is_asked_of_a_known_head_is_looked_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    response_parser._known_heads.clear()
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: Text/HTML; charset=utf-8\r\nSet-Cookie: a=b\r\nContent-Length: 1\r\n\r\n"
+    read([head + b"a"])
+    monkeypatch.delattr(HeadFacts, "of")
+    answers = [read([head + body])[0] for body in (b"b", b"c")]
+    assert [(each.body, each.media_type, each.sets_cookies) for each in answers] == [
+        (b"b", "text/html", True),
+        (b"c", "text/html", True),
+    ]
 
 
 def test_only_a_head_that_tells_the_length_of_its_body_becomes_known() -> None:

@@ -10,7 +10,7 @@ import gevent
 import pytest
 from gevent.monkey import get_original
 
-from harness.load import gate as gate_module
+from harness.load import sends_at_once
 from harness.load.arrivals import Arrivals
 from harness.load.clock import Clock
 from harness.load.gate import Gate, Release
@@ -140,7 +140,7 @@ def test_a_herd_is_sent_by_two_threads_where_there_are_cores_for_both(
     cores: int, marks: list[GateMark], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each of which waits in its first send until the other one is there, too."""
-    monkeypatch.setattr(gate_module, "usable_cores", lambda: cores)
+    monkeypatch.setattr(sends_at_once, "usable_cores", lambda: cores)
     threads: set[int] = set()
     deadline_s = time.monotonic() + 60
 
@@ -169,12 +169,104 @@ def test_where_the_system_gives_no_thread_one_sends_the_herd(
     def refuse(*_: object) -> None:
         raise RuntimeError("can't start new thread")
 
-    monkeypatch.setattr(gate_module, "usable_cores", lambda: 2)
-    monkeypatch.setattr(gate_module, "_start_thread", refuse)
+    monkeypatch.setattr(sends_at_once, "usable_cores", lambda: 2)
+    monkeypatch.setattr(sends_at_once, "_start_thread", refuse)
     gate = Gate((Herd("herd", 0.0, 5),), {"": 5}, time.monotonic() + 0.2, EXACT, marks.append)
     ended += GateUsers(gate, 5).greenlets
     gevent.spawn(gate.run).get(timeout=5)
     assert len(marks[0].sent_us) == 5
+
+
+SLOW_SENDS, SEND_S = 60, 0.005
+
+
+class SlowWire(NotedWire):
+    """As of a connection that is opened: so many take so long that others wait for a turn of the event loop."""
+
+    def begin(self) -> int:
+        stall(SEND_S)
+        return super().begin()
+
+
+class SlowToContinue(NotedWire):
+    """As of a connection that can take the request by now."""
+
+    def continue_request(self) -> None:
+        stall(SEND_S)
+
+
+def slow_herd(gate: Gate) -> list[Slot]:
+    slots = [Slot(SlowWire()) for _ in range(SLOW_SENDS)]
+    for slot in slots:
+        gate.park(slot)
+    return slots
+
+
+@pytest.mark.parametrize("cores", [1, 2])
+def test_the_event_loop_has_turns_while_thousands_are_sent(
+    cores: int, marks: list[GateMark], ended: list[gevent.Greenlet[..., None]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sends_at_once, "usable_cores", lambda: cores)
+    monkeypatch.setattr(sends_at_once, "LONGEST_RELEASE_S", 10 * SEND_S)
+    gate = Gate((Herd("herd", 0.0, SLOW_SENDS),), {"": SLOW_SENDS}, time.monotonic() + 0.2, EXACT, marks.append)
+    slots = slow_herd(gate)
+    seen: list[tuple[int, bool]] = []
+
+    def watch() -> None:
+        while True:
+            sent = sum(len(slot.connection.sent_s) for slot in slots if isinstance(slot.connection, SlowWire))
+            seen.append((sent, gate.is_about_to_release))
+            gevent.sleep(0.001)
+
+    ended.append(gevent.spawn(watch))
+    gate.run()
+    under_way = [stays for sent, stays in seen if 0 < sent < SLOW_SENDS]
+    assert len(under_way) >= 2, "timers fire in the middle of it"
+    assert all(under_way), "who is in the gate stays there, whatever it would have to renew"
+    assert not gate.has_starts_left("")
+    assert len(marks[0].sent_us) == SLOW_SENDS
+    assert all(slot.start is not None and slot.woken.is_set() for slot in slots)
+
+
+def test_who_is_stopped_in_the_middle_of_a_release_is_not_counted_as_sent(
+    marks: list[GateMark], ended: list[gevent.Greenlet[..., None]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sends_at_once, "usable_cores", lambda: 1)
+    monkeypatch.setattr(sends_at_once, "LONGEST_RELEASE_S", 10 * SEND_S)
+    gate = Gate((Herd("herd", 0.0, SLOW_SENDS),), {"": SLOW_SENDS}, time.monotonic() + 0.2, EXACT, marks.append)
+    slots = slow_herd(gate)
+
+    def stop_last() -> None:
+        gevent.sleep(0.2 + 2 * SEND_S)
+        gate.remove(slots[-1])
+
+    ended.append(gevent.spawn(stop_last))
+    gate.run()
+    gate.report_release()
+    assert len(marks[0].sent_us) == SLOW_SENDS - 1
+    assert slots[-1].start is None and not slots[-1].woken.is_set()
+
+
+@pytest.mark.parametrize("wire", [SlowWire, SlowToContinue])
+def test_a_release_that_is_stopped_in_the_middle_comes_to_its_end(
+    wire: type[NotedWire], marks: list[GateMark], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else requests would be out that nobody waits for, and no account has."""
+    monkeypatch.setattr(sends_at_once, "usable_cores", lambda: 2)
+    monkeypatch.setattr(sends_at_once, "LONGEST_RELEASE_S", 10 * SEND_S)
+    gate = Gate((Herd("herd", 0.0, SLOW_SENDS),), {"": SLOW_SENDS}, time.monotonic() + 0.2, EXACT, marks.append)
+    wires = [wire() for _ in range(SLOW_SENDS)]
+    slots = [Slot(each) for each in wires]
+    for slot in slots:
+        gate.park(slot)
+    running = gevent.spawn(gate.run)
+    gevent.sleep(0.2 + 2 * SEND_S)  # its first turn
+    assert not running.dead
+    running.kill()
+    gate.report_release()
+    assert [len(each.sent_s) for each in wires] == [1] * SLOW_SENDS
+    assert all(slot.start is not None and slot.woken.is_set() for slot in slots)
+    assert len(marks[0].sent_us) == SLOW_SENDS
 
 
 def test_users_that_stay_away_are_missing_from_the_gates_mark(

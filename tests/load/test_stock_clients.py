@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -14,7 +15,7 @@ from locust.env import Environment
 from locust.exception import RescheduleTask
 
 from harness.load.outcomes import ExpectedStatuses
-from harness.load.stock_clients import count_all_requests, count_without_block
+from harness.load.stock_clients import count_all_requests, count_without_block, lock_cookies_natively
 from tests.http.scripted import READ, scripted
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -100,3 +101,17 @@ def test_a_request_without_a_name_is_called_by_its_address_without_secrets(sessi
         session.request_name = "all items"
         session.get("/items?page=3")
     assert names == ["/items", f"{server.url}/items", "/items?page=[page]", "all items"]
+
+
+def test_cookies_are_kept_without_asking_gevent_who_holds_their_lock(session: Any) -> None:
+    """Python asks six times a request, and each time the guard of connections has a look."""
+    lock_cookies_natively()
+    lock_cookies_natively()
+    made = type(session)("", session.request_event, session.user)
+    jar = made.cookiejar if isinstance(made, FastHttpSession) else made.cookies
+    assert type(jar._cookies_lock) is _thread.RLock
+    with scripted([READ, OK.replace(b"\r\n\r\n", b"\r\nSet-Cookie: a=b\r\n\r\n"), READ, OK]) as server:
+        made.base_url = server.url
+        made.get("/")
+        made.get("/")
+        assert b"".join(server.seen()).count(b"Cookie: a=b") == 1

@@ -113,6 +113,18 @@ def test_a_second_is_closed_once_and_not_before_its_reports_can_have_come() -> N
     assert list(live.close_seconds(2.9 + SETTLES_S)) == []
 
 
+def test_what_comes_within_a_second_is_added_up_first_and_taken_in_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The process that does it may have to make load beside it; and it asks five times a second."""
+    taken_in: list[Slice] = []
+    monkeypatch.setattr(series.LiveSeries, "add_slice", lambda _, piece: taken_in.append(piece))
+    live = live_of(HEADER)
+    for tenths in range(0, 22, 2):
+        live.add(Slice(0, "local", "GET /", OK, 2, 0, {1000 + tenths: 2}))
+        list(live.close_seconds(tenths / 10))
+        assert not live.why_to_stop(tenths / 10)
+    assert [piece.count for piece in taken_in] == [12, 10]
+
+
 # What does not grow
 
 

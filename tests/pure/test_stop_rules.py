@@ -106,7 +106,7 @@ class Going:
         if failed:
             self.live.add(Slice(t, "local", "GET /", "http 503", failed, size, {bucket_index(ms * 1000): failed}))
         self.t += 1
-        return self.live.stop_watch.look(float(self.t))
+        return self.live.why_to_stop(float(self.t))
 
     def waiting(self, counts: dict[int, int]) -> None:
         """Second in which they should have begun → requests without an answer."""
@@ -228,9 +228,9 @@ def test_bytes_are_those_of_the_warm_up_too() -> None:
 def test_it_is_looked_at_once_a_second() -> None:
     live = LiveState(HEADER, parse("error_ratio > 0.5")[0])
     live.add(Slice(0, "local", "GET /", "http 503", 50, 0, {}))
-    assert live.stop_watch.look(0.9) == ""
-    assert live.stop_watch.look(1.1)
-    assert live.stop_watch.look(1.9) == ""
+    assert live.why_to_stop(0.9) == ""
+    assert live.why_to_stop(1.1)
+    assert live.why_to_stop(1.9) == ""
 
 
 # What becomes of such a run

@@ -7,7 +7,7 @@ import json as json_module
 import re
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from harness.load.http.errors import ContentEncodingError, HttpError, NotJsonError, ProtocolError, TooLargeError
 from harness.load.http.settings import LIMITS
@@ -62,15 +62,35 @@ def parse_header_fields(head: bytes) -> HeaderFields:
     return HeaderFields(pairs)
 
 
+class HeadFacts(NamedTuple):
+    """What is asked of the head of each answer, so that not all of its fields are read for it."""
+
+    media_type: str
+    sets_cookies: bool
+
+    @staticmethod
+    def of(head: bytes) -> HeadFacts:
+        found = _CONTENT_TYPE.search(head)
+        return HeadFacts(media_type(found[1]) if found is not None else "", b"\nset-cookie:" in head.lower())
+
+
 class Response:
     """An answer; or the lack of one, with ``status_code`` 0 and the reason in ``error``."""
 
     __slots__ = (
-        *("__dict__", "_content", "_head", "_headers", "_max_bytes"),
+        *("__dict__", "_content", "_facts", "_head", "_headers", "_max_bytes"),
         *("body", "error", "history", "status_code", "url"),
     )
 
-    def __init__(self, status_code: int, head: bytes, body: bytes, max_bytes: int = LIMITS.max_body_bytes) -> None:
+    def __init__(
+        self,
+        status_code: int,
+        head: bytes,
+        body: bytes,
+        max_bytes: int = LIMITS.max_body_bytes,
+        facts: HeadFacts | None = None,
+    ) -> None:
+        """``facts``: those of the head, where they are known."""
         self.status_code = status_code
         self.body = body
         """As it came, compressed perhaps."""
@@ -80,6 +100,7 @@ class Response:
         self.url = ""
         """What was asked last, after redirects."""
         self._head = head
+        self._facts = facts
         self._headers: HeaderFields | None = None
         self._content: bytes | None = None
         self._max_bytes = max_bytes
@@ -95,14 +116,19 @@ class Response:
         return self._headers
 
     @property
+    def facts(self) -> HeadFacts:
+        if self._facts is None:
+            self._facts = HeadFacts.of(self._head)
+        return self._facts
+
+    @property
     def media_type(self) -> str:
         """What its body is said to be, e.g. ``application/json``; empty where that is not said."""
-        found = _CONTENT_TYPE.search(self._head)  # asked of each answer, so not all fields are read for it
-        return media_type(found[1]) if found is not None else ""
+        return self.facts.media_type
 
     @property
     def sets_cookies(self) -> bool:
-        return b"\nset-cookie:" in self._head.lower()
+        return self.facts.sets_cookies
 
     @property
     def reason(self) -> str:

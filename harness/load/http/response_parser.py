@@ -9,15 +9,16 @@ from __future__ import annotations
 import httptools
 
 from harness.load.http.errors import ProtocolError, TooLargeError, TruncatedError
-from harness.load.http.response import Response, parse_header_fields
+from harness.load.http.response import HeadFacts, Response, parse_header_fields
 
 BLANK_LINE = b"\r\n\r\n"
 MOST_KNOWN_HEADS = 200
 LONGEST_KNOWN_HEAD = 1024
 
-_known_heads: dict[bytes, tuple[int, int]] = {}
-"""Head of an answer that came in one piece, gave its length and left the connection open → its status, and the length
-of its body. Most answers of a service within a second differ in nothing else, and need not be parsed again."""
+_known_heads: dict[bytes, tuple[int, int, HeadFacts]] = {}
+"""Head of an answer that came in one piece, gave its length and left the connection open → its status, the length of
+its body, and what else is asked of it. Most answers of a service within a second differ in nothing else, and need not
+be parsed again."""
 
 
 class ResponseParser:
@@ -67,15 +68,16 @@ class ResponseParser:
             if self._buffered:
                 data = self._buffered + data
             end = data.find(BLANK_LINE)
-            known = _known_heads.get(data[:end]) if end > 0 else None
+            head = data[:end] if end > 0 else b""
+            known = _known_heads.get(head)
             if known is not None and not self._head_only and len(data) == end + 4 + known[1]:
-                return self._as_known(data, end, known[0])
+                return self._as_known(head, data, *known)
             # The usual case: the whole final head in one piece. What begins otherwise (an interim answer, blank
             # lines before the answer) is taken apart step by step.
             if end > 0 and data.startswith(b"HTTP/1.") and data[9:10] != b"1":
                 if end > self._max_head:
                     self._check_head(end)
-                self._head = data[:end]
+                self._head = head
                 if self._head_only:
                     return self._bodiless(data, end)
             else:
@@ -96,14 +98,13 @@ class ResponseParser:
             raise self._body_too_large()
         return None
 
-    def _as_known(self, data: bytes, end: int, status: int) -> Response:
+    def _as_known(self, head: bytes, data: bytes, status: int, length: int, facts: HeadFacts) -> Response:
         """Of an answer with a known head, all of which is there."""
-        self._check_head(end)
-        body = data[end + 4 :]
-        if len(body) > self._max_body:
+        self._check_head(len(head))
+        if length > self._max_body:
             raise self._body_too_large()
         self.keep_alive = True
-        return Response(status, data[:end], body, self._max_body)
+        return Response(status, head, data[len(head) + 4 :], self._max_body, facts)
 
     def end(self) -> Response:
         """The peer has closed. The answer, where the end of the connection is its end. Raises ProtocolError."""
@@ -210,7 +211,7 @@ def _remember(head: bytes, response: Response) -> None:
     if len(head) <= LONGEST_KNOWN_HEAD:
         if len(_known_heads) >= MOST_KNOWN_HEADS:
             _known_heads.clear()
-        _known_heads[head] = response.status_code, len(response.body)
+        _known_heads[head] = response.status_code, len(response.body), response.facts
 
 
 class _Ignored:
