@@ -32,6 +32,7 @@ from tests.run.zygote import END, preloaded
 _control = socket.socket(fileno=os.dup(0))
 _fork, _wait, _close = os.fork, os.waitpid, os.close
 """All from before Locust patches them: this process waits for nothing but requests, and its event loop never runs."""
+HTML = "html"
 MOST_BYTES = 1 << 18
 """Of a request: the words and the whole environment of a command."""
 
@@ -64,9 +65,22 @@ def import_what_runs_import() -> None:
         for name in folder.available():
             folder.parameters(name)
     for name in reports.available():
-        importlib.import_module(f"reports.{name}")
+        if name != HTML:
+            importlib.import_module(f"reports.{name}")
     for file in Path(__file__).parents[2].glob("shapes/[a-z]*.py"):
         importlib.import_module(f"shapes.{file.stem}")
+
+
+def draws(words: list[str]) -> bool:
+    """Whether the command draws pages, what it needs for which takes longest to import; most do not. A fork that does
+    all the same imports it by itself.
+    """
+    command = words[1] if Path(words[0]).name == "springback" and len(words) > 1 else ""
+    if command in ("plan", "host"):
+        return False
+    formats = [words[at + 1] for at, word in enumerate(words[:-1]) if word == "--report-formats"]
+    makes_several = "--repeat" in words or command in ("suite", "find-limit")
+    return makes_several or not formats or HTML in formats[-1].split(",")
 
 
 def next_run() -> dict[str, Any] | None:
@@ -76,11 +90,15 @@ def next_run() -> dict[str, Any] | None:
         _wait_for_those_that_have_ended()
         if message in (b"", END):
             return None
+        wanted = dict(json.loads(message))
+        if f"reports.{HTML}" not in sys.modules and draws(wanted["words"]):
+            importlib.import_module(f"reports.{HTML}")
+            gc.freeze()
         if not _fork():
             _control.close()
             reply, *streams = descriptors
             _become_a_run_and_wait_for_it(reply, streams)
-            return dict(json.loads(message))
+            return wanted
         for descriptor in descriptors:
             _close(descriptor)
 
