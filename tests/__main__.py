@@ -21,9 +21,10 @@ from xml.etree import ElementTree
 import psutil
 
 HERE = Path(__file__).parent
-AT_ONCE = 2
-"""Of the parts that do not compute: with the runs of the first of them, so many keep two cores busy. Where these are
-more than busy, load processes have no turn for seconds, and what a test has to meet comes late.
+AT_ONCE = 3
+"""Of the parts that do not compute: with the runs of the first of them, so many keep two cores busy. Where these were
+more than busy, load processes would have no turn for seconds, and what a test has to meet would come late: so
+tests/run/admission.py begins the fewer runs, the more the other parts take.
 """
 GIVE_WAY = 19
 """Niceness of the parts that compute: they take what the others leave, which hardly know of them."""

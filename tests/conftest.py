@@ -65,7 +65,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     here = Path(__file__).parent
-    _folders.update(item.path.relative_to(here).parts[0] for item in session.items if item.path.is_relative_to(here))
+    paths = {item.path for item in session.items}
+    _folders.update(path.relative_to(here).parts[0] for path in paths if path.is_relative_to(here))
     gc.freeze()  # what was imported stays: to look through it again and again takes a twentieth of a session
 
 

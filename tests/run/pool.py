@@ -1,7 +1,7 @@
 """One pool for all the real runs that the selected tests look at, from the first test of the session to the last.
 
-Runs take their time but little of the machine, so several go at once, the longest first. The tests that look at none
-of them come first, and use the time; the others find their run done, or wait for it.
+Runs take their time but little of the machine, so several go at once, the longest first: how many, admission.py says.
+The tests that look at none of them come first, and use the time; the others find their run done, or wait for it.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from typing import Any
 
 import pytest
 
-from tests.run import runs
+from tests.run import admission, runs
 from tests.run.together import Case
 
-AT_ONCE = 4
-"""More make the runs themselves late, beside the other parts that go at the same time."""
+FEWEST, MOST = 3, 7
+"""Runs at once, by how busy the machine is."""
 TESTS_AT_ONCE = 2
 """Of those, the ones that are tests: beside them go others of their folder, which have a stack, say."""
 PATIENCE_S = 900
@@ -35,7 +35,8 @@ class RunPool:
 
     def __init__(self, cases: Sequence[Case], directories: pytest.TempPathFactory) -> None:
         self.seconds: dict[Case, float] = {}
-        self._executor = ThreadPoolExecutor(AT_ONCE)
+        self._executor = ThreadPoolExecutor(MOST)
+        self._admission = admission.of_this_machine(FEWEST, MOST)
         self._directories = directories
         self._futures: dict[Case, Future[Any]] = {}
         for case in cases:
@@ -50,6 +51,7 @@ class RunPool:
         wait([self._submit(case)])
 
     def close(self) -> None:
+        self._admission.close()
         self._executor.shutdown(cancel_futures=True)
 
     def _submit(self, case: Case) -> Future[Any]:
@@ -59,12 +61,13 @@ class RunPool:
         return self._futures[case]
 
     def _run(self, case: Case, directory: Path) -> Any:
-        began_s = time.monotonic()
-        try:
-            return case.function(directory, **dict(case.arguments))
-        finally:
-            runs.kill_going()
-            self.seconds[case] = time.monotonic() - began_s
+        with self._admission.turn():
+            began_s = time.monotonic()
+            try:
+                return case.function(directory, **dict(case.arguments))
+            finally:
+                runs.kill_going()
+                self.seconds[case] = time.monotonic() - began_s
 
 
 def case_of(item: pytest.Item) -> Case | None:

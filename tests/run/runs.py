@@ -45,6 +45,12 @@ ALL_REPORTS = ("--report-formats", "html,junit,markdown,verdict_json")
 
 PATIENCE_S = 150
 """For what a run does in seconds, before it is given up; a busy machine takes many times as long."""
+PROCESSES = "--processes"
+"""The option of forked workers."""
+WORKERS_GONE_S = 2.0
+"""Locust's master means to wait for them for three seconds, but does for a tenth of one (``kill_workers`` of
+``locust/main.py`` takes those that have not ended yet for ended): on a full machine they end after it.
+"""
 PHASES = ("warm-up", "baseline", "spike", "steady", "drop", "recovery", "drain")
 LATE = (SKIPPED, "timed out")
 """How the error of a sample begins that was not in time."""
@@ -182,8 +188,12 @@ class Run:
                 assert clock.now_s < within_s, f"still there after {within_s} s: {alive}"
                 time.sleep(NapClock.NAP_S)
 
-    def wait(self, within_s: float = PATIENCE_S, gone_within_s: float = 0.0) -> Finished:
-        """Waits for the end. Whoever lives ``gone_within_s`` longer, by a :class:`NapClock` is left over and killed."""
+    def wait(self, within_s: float = PATIENCE_S, gone_within_s: float | None = None) -> Finished:
+        """Waits for the end. Whoever lives ``gone_within_s`` longer, by a :class:`NapClock` is left over and killed: at
+        once, or for forked workers :data:`WORKERS_GONE_S`.
+        """
+        if gone_within_s is None:
+            gone_within_s = WORKERS_GONE_S if PROCESSES in self.process.args else 0.0
         try:
             code = self.process.wait(within_s)
         except subprocess.TimeoutExpired:
@@ -340,7 +350,7 @@ def processes(count: int = 2) -> tuple[str, ...]:
     """Options for forked workers on a port of their own."""
     port = str(free_port())
     ours = ("--master-bind-host", "127.0.0.1", "--master-bind-port", port, "--master-port", port)
-    return "--processes", str(count), *ours
+    return PROCESSES, str(count), *ours
 
 
 def has_slice(run: Run, t: int) -> bool:

@@ -34,12 +34,9 @@ IMPORT, INIT = "sys.exit()", "events.init.add_listener(lambda **_: sys.exit(0))"
 HOST = ("--host", "http://127.0.0.1:1")
 
 
-def springback(directory: Path, what: str, line: str, *arguments: str) -> Finished:
-    """``plan`` as a fork, the others from nothing: they start the processes in which the file is loaded."""
+def springback(directory: Path, what: str, line: str, *arguments: str, from_nothing: bool = False) -> Finished:
     (directory / FILE).write_text(SCENARIO.replace("{line}", line))
-    if what == "plan":
-        return runs.plan(directory, FILE, *arguments)
-    return runs.springback(directory, what, FILE, *arguments, cwd=directory).wait()
+    return runs.springback(directory, what, FILE, *arguments, cwd=directory, forked=not from_nothing).wait()
 
 
 def locust(directory: Path, line: str) -> Finished:
@@ -62,7 +59,7 @@ def test_while_it_is_loaded(outcome: Finished) -> None:
 
 
 def initialised(directory: Path) -> Finished:
-    return springback(directory, "run", INIT, *HOST)
+    return springback(directory, "run", INIT, *HOST, from_nothing=True)
 
 
 @together(initialised)

@@ -38,7 +38,7 @@ def stopped_by_the_generator_and_then_by_ctrl_c(directory: Path) -> Finished:
     with service.running() as target:
         target.behave(per_s=PER_S)
         how = ("--from", "60", "--generator-health-cpu-limit-ratio", "0.0001")
-        run = runs.springback(directory, *arguments(directory, target), *how)
+        run = runs.springback(directory, *arguments(directory, target), *how, forked=True)
         run.until(lambda: "step-2: recovery" in run.err, "the second step goes")
         run.send(signal.SIGINT)
         return run.wait()

@@ -25,7 +25,7 @@ def stopped(directory: Path) -> Finished:
     with service.running() as target:
         (file,) = scenarios(directory, 60, a_well=target.url).iterdir()
         arguments = (str(file), "--repeat", "2", *runs.UNHURRIED, "--runs-dir", str(directory / "runs"))
-        run = runs.springback(directory, "run", *arguments)
+        run = runs.springback(directory, "run", *arguments, forked=True)
         run.until(lambda: "a_well-1: recovery" in run.err, "the first run watches")
         run.send(signal.SIGINT)
         return run.wait()

@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
-
 from tests.run import runs
+from tests.run.runs import Finished
 from tests.run.services import served
+from tests.run.together import together
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "stomp_feed.py"
 QUICK = {"baseline": 2, "spike": 2, "steady": 3, "drop": 3, "recovery": 3}
 SMALL = ("--herd-users", "10", "--canary-per-s", "2", "--canary-users", "3")
 
 
-@pytest.mark.parametrize(("loses_each", "delivered"), [(0, "PASS"), (7, "FAIL")])
-def test_it_is_judged_by_what_comes_back(tmp_path: Path, loses_each: int, delivered: str) -> None:
-    """A broker that says that it has received what nobody gets has lost it."""
+@dataclass
+class Outcome:
+    done: Finished
+    loses_each: int
+
+
+def run(directory: Path, loses_each: int) -> Outcome:
     lengths = [word for name, s in QUICK.items() for word in (f"--{name}-s", str(s))]
     with served("stomp_broker", loses_each) as url:
-        done = runs.locust(tmp_path, str(EXAMPLE), *lengths, *SMALL, host=url).wait()
+        return Outcome(runs.locust(directory, str(EXAMPLE), *lengths, *SMALL, host=url).wait(), loses_each)
+
+
+@together(run, takes_s=20, loses_each=[0, 7])
+def test_it_is_judged_by_what_comes_back(outcome: Outcome) -> None:
+    """A broker that says that it has received what nobody gets has lost it."""
+    done, delivered = outcome.done, "FAIL" if outcome.loses_each else "PASS"
     done.ended_well(code=0 if delivered == "PASS" else 3)
     outcomes = {finding["criterion"]: finding["outcome"] for finding in done.verdict["findings"]}
     delivery, evidence = done.finding("message_delivery"), done.finding("message_delivery")["evidence"]
@@ -29,4 +40,4 @@ def test_it_is_judged_by_what_comes_back(tmp_path: Path, loses_each: int, delive
     assert evidence["message SEND, due"] > 20
     lost = evidence.get("message MESSAGE, lost", 0)
     assert lost == evidence["lost"], "all was received"
-    assert (0.05 < lost / evidence["message MESSAGE, due"] < 0.2) if loses_each else not lost
+    assert (0.05 < lost / evidence["message MESSAGE, due"] < 0.2) if outcome.loses_each else not lost

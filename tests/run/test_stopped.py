@@ -257,7 +257,7 @@ def master_killed(directory: Path) -> tuple[Finished, Finished]:
         run.process.wait()
         run.until_gone(workers, 5)
         done = run.wait(5, gone_within_s=15)
-        return done, runs.springback(directory / "check", "check", str(done.directory)).wait()
+        return done, runs.springback(directory / "check", "check", str(done.directory), forked=True).wait()
 
 
 @together(master_killed)
@@ -310,7 +310,7 @@ def hung(directory: Path, number: signal.Signals, scenario: str) -> Finished:
         run.send_in("recovery", number)
         done = run.wait(gone_within_s=15)
         if number == SIGKILL:
-            runs.springback(directory / "report", "report", str(done.directory)).wait()
+            runs.springback(directory / "report", "report", str(done.directory), *runs.VERDICT_ONLY, forked=True).wait()
         return done
 
 

@@ -228,9 +228,13 @@ def other_worker(directory: Path, what: str) -> Refused:
     with service.running() as target:
         bind = ("--master", "--master-bind-host", "127.0.0.1", "--master-bind-port", port, "--expect-workers", "2")
         master = runs.locust(directory, str(given), *bind, host=target.url)
-        join = ("-P", "-m", "locust", "--worker", "--master-port", port, "-f")
+        # What runs plain Locust is plain Locust.
         workers = [
-            runs.start(directory / str(number), [sys.executable, *join, str(file)])
+            runs.start(
+                directory / str(number),
+                [str(runs.BIN / "locust"), "-f", str(file), "--worker", "--master-port", port],
+                forked=file is given or what != "plain",
+            )
             for number, file in enumerate((given, own))
         ]
         done = master.wait()

@@ -122,7 +122,8 @@ def refused_by_springback(directory: Path, command: str) -> Outcome:
     with service.running() as target:
         wrong = ("--config", "away.conf", "--processes", "two", "--users", "x", "--herd-users", "many")
         options = ("--host", target.url, "--runs-dir", str(directory / "runs"), *wrong)
-        run = runs.springback(directory, command, str(runs.SCENARIOS / "herd_http.py"), *options)
+        file = str(runs.SCENARIOS / "herd_http.py")
+        run = runs.springback(directory, command, file, *options, forked=command == "plan")
         return Outcome(run.wait(), target.requests)
 
 
@@ -212,7 +213,7 @@ def two_shapes(directory: Path, way: str) -> Outcome:
             port = ("--web-port", str(free_port())) if way == "web" else ()
             run = runs.locust(directory, str(file), *port, host=target.url, headless=way == "locust")
         else:
-            run = runs.springback(directory, way, str(file), *options)
+            run = runs.springback(directory, way, str(file), *options, forked=True)
         return Outcome(run.wait(), target.requests)
 
 
@@ -244,7 +245,9 @@ def empty_host(directory: Path, way: str) -> Outcome:
     arguments = {"flag": ["--host", " "], "file": ["--config", str(directory / "my.conf")]}.get(way, [])
     variables = {"LOCUST_HOST": ""} if way == "variable" else {}
     command = ["run", str(file), *arguments, "--runs-dir", str(directory / "runs")]
-    return Outcome(runs.springback(directory, *command, variables=variables).wait(gone_within_s=4), 0)
+    # Once from nothing, where what starts Locust has read the command line itself.
+    run = runs.springback(directory, *command, variables=variables, forked=way != "flag")
+    return Outcome(run.wait(gone_within_s=4), 0)
 
 
 @together(empty_host, way=NOTHING_NAMED)
@@ -374,9 +377,8 @@ def port_taken(directory: Path, which: str) -> tuple[Outcome, int]:
             case "master":
                 run = runs.locust(directory, "herd_http.py", *master, host=target.url)
             case _:
-                run = runs.springback(
-                    directory, "run", str(runs.SCENARIOS / "herd_http.py"), *master, "--host", target.url
-                )
+                file = str(runs.SCENARIOS / "herd_http.py")
+                run = runs.springback(directory, "run", file, *master, "--host", target.url, forked=True)
         return Outcome(run.wait(gone_within_s=4), target.requests), port
 
 
