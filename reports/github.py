@@ -75,7 +75,7 @@ def show(
     if path := environment.get(SUMMARY):
         try:
             text = markdown.bounded(summary().splitlines())
-            with Path(path).open("a", encoding="utf-8", errors="replace") as file:
+            with Path(path).open("a", encoding="utf-8") as file:
                 file.write(f"{text}\n")
         except Exception as error:  # a report that cannot be drawn has been told of where it is written
             why = error.strerror if isinstance(error, OSError) else f"{type(error).__name__}: {error}"

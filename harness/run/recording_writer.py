@@ -163,10 +163,12 @@ class RecordingWriter:
             self._file.seek(self._whole_bytes)
 
     def close(self, reason: str, completed: bool, requests: int, unfinished: int, stopped_early: bool = False) -> None:
-        """Writes the last line."""
+        """Writes the last line. A run whose other lines could not all be written is not complete, whenever that was."""
         if self._origin_s is None:
             self.set_origin(time.monotonic())
         self._write_held()
+        if completed and self.failure:
+            reason, completed = self.failure, False
         t = round(self.elapsed_s() or 0.0, 3)
         if self._file.closed:
             return

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import fcntl
 import functools
 import hashlib
 import json
+import os
 import signal
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any
@@ -31,11 +34,19 @@ FOLLOWED = 10
 LONGEST_FILE_S = 300.0
 """Of CPU, to follow the tests of one file; of one that takes longer, or waits for ever in a fork, none is asked."""
 
+FOLLOWED_FOLDERS = ("harness", "reports")
+"""Whose files may be changed. What tests execute of them is kept, so one more makes all tests be followed anew."""
+
 Executed = dict[str, dict[str, Any]]
 """Test → its seconds of CPU (``cpu_s``) and, by file, the lines that it executed (``lines``)."""
 
 
+def followed() -> list[Path]:
+    return sorted(path for folder in FOLLOWED_FOLDERS for path in (ROOT / folder).rglob("*.py"))
+
+
 def what_is_executed(session: pytest.Session, judged: frozenset[str]) -> Executed:
+    """Two draws at once follow the tests of a file one after the other, and the second has what the first has found."""
     directory: Path = session.config.cache.mkdir("mutants")  # type: ignore[union-attr]
     by_file: dict[Path, list[pytest.Item]] = defaultdict(list)
     for item in session.items:
@@ -45,16 +56,26 @@ def what_is_executed(session: pytest.Session, judged: frozenset[str]) -> Execute
     for path, items in by_file.items():
         name = ".".join(path.relative_to(ROOT / "tests").with_suffix("").parts)  # folders have files of one name
         kept = directory / f"{name}-{_digest([path])[:12]}-{around[:12]}.json"
-        if not _holds(kept):
-            for old in directory.glob(f"{name}-*.json"):
-                old.unlink()
-            in_a_fork(functools.partial(_trace, items, judged, kept), LONGEST_FILE_S)
-        if kept.exists():
-            # A test may be called otherwise each time, by what a clock has put into it.
-            names = {item.nodeid for item in items}
-            made = json.loads(kept.read_text())["tests"]
-            found.update({test: each for test, each in made.items() if test in names})
+        with _locked(directory / f"{name}.lock"):
+            if not _holds(kept):
+                for old in directory.glob(f"{name}-*.json"):
+                    old.unlink()
+                in_a_fork(functools.partial(_trace, items, judged, kept), LONGEST_FILE_S)
+            made = json.loads(kept.read_text())["tests"] if kept.exists() else {}
+        # A test may be called otherwise each time, by what a clock has put into it.
+        names = {item.nodeid for item in items}
+        found.update({test: each for test, each in made.items() if test in names})
     return found
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        try:
+            yield
+        finally:
+            fcntl.flock(file, fcntl.LOCK_UN)  # what a test has left behind may hold the descriptor
 
 
 def _holds(kept: Path) -> bool:
@@ -89,7 +110,9 @@ def _trace(items: list[pytest.Item], judged: frozenset[str], kept: Path) -> None
         if passed:
             made[item.nodeid] = {"cpu_s": cpu_s, "lines": {path: sorted(seen) for path, seen in lines.items()}}
     files = {path: _digest([Path(path)]) for path in {path for each in made.values() for path in each["lines"]}}
-    kept.write_text(json.dumps({"files": files, "tests": made}))
+    written = kept.with_suffix(f".{os.getpid()}")
+    written.write_text(json.dumps({"files": files, "tests": made}))
+    written.replace(kept)  # a fork that is ended while it writes leaves no half of it
 
 
 def _passes_within(item: pytest.Item, cpu_s: float) -> bool:

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import importlib
 import math
 
 import numpy as np
 import pytest
 
-from harness.analysis.change_points import EXPONENT, FEWEST, FEWEST_BESIDE, _candidates, _divergences, change_points
+from harness.analysis.change_points import (
+    EXPONENT,
+    FEWEST,
+    FEWEST_BESIDE,
+    _candidates,
+    _cut,
+    _divergences,
+    change_points,
+)
 
 
 def noisy(level: list[float], seed: int = 1, noise: float = 0.05) -> list[float]:
@@ -60,3 +69,32 @@ def test_the_divergence_is_that_of_the_definition() -> None:
         across = (np.abs(x[:, None] - y) ** EXPONENT).mean()
         within = sum((np.abs(z[:, None] - z) ** EXPONENT).mean() for z in (x, y))
         assert found == pytest.approx(len(x) * len(y) / end * (2 * across - within))
+
+
+@pytest.mark.parametrize(
+    ("before_all", "before_a_part", "cut"),
+    [(4, 1, 6), (4, 2, 6), (0, 399, 6), (5, 1, 8), (399, 0, 8), (5, 2, None), (399, 399, None)],
+)
+def test_a_cut_stands_where_so_few_of_399_orders_have_one_as_large(
+    before_all: int, before_a_part: int, cut: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Four may before all that follows, one before a part of it, which is looked at second. ``before_all`` and
+    ``before_a_part`` orders have one that is as large as those of the figures themselves, at 6 and, to 12 of 14, at 8.
+    """
+    cuts, ends = np.array([6, 8]), np.array([14, 12])
+    calls = iter(range(-1, 399))
+
+    def divergences(*_: object) -> np.ndarray:
+        order = next(calls)
+        return np.array([1.0 if order < before_all else 0.5, 2.0 if order < before_a_part else 0.5])
+
+    module = importlib.import_module("harness.analysis.change_points")
+    monkeypatch.setattr(module, "_divergences", divergences)
+    monkeypatch.setattr(module, "_candidates", lambda _: (cuts, ends))
+    assert _cut(np.arange(14.0), np.random.default_rng(1)) == cut
+    assert cut is None or next(calls, None) is None, "all orders were seen"
+
+
+def test_a_level_that_was_left_again_is_found_by_what_follows_in_part() -> None:
+    """Six of sixty, in the middle: before and after any one cut lie figures of the same kind."""
+    assert change_points(noisy([100.0] * 27 + [140.0] * 6 + [100.0] * 27)) == (27, 33)

@@ -177,3 +177,35 @@ def test_what_was_full_in_the_spike_alone_counts() -> None:
     phases = (Phase("baseline", 0, 30), Phase("spike", 30, 42), Phase("recovery", 42, 91))
     found = judged(dataclasses.replace(run, header=dataclasses.replace(run.header, phases=phases)))
     assert found.outcome is Outcome.INCONCLUSIVE and found.voids == (CLIENTS, TARGET)
+
+
+def test_a_run_that_seems_to_use_more_than_was_busy_gives_nothing_back_to_the_hypervisor() -> None:
+    """Processes are sampled at other instants than the machine: of its two CPUs 0.4 too much are the run's, so that
+    others have -20 % of it, and the 32 % that were stolen are all that there is to tell.
+    """
+    run = shared(steal=0.64)
+    probes = (
+        dataclasses.replace(each, values={**each.values, "busy_cores": each.values["busy_cores"] - 0.4})
+        if each.probe == "machine"
+        else each
+        for each in run.probes
+    )
+    found = judged(dataclasses.replace(run, probes=tuple(probes)))
+    assert found.outcome is Outcome.INCONCLUSIVE
+    assert found.figure == pytest.approx(0.32)
+    assert found.evidence[f"{MASTER}, taken by other processes"] == 0
+
+
+@pytest.mark.parametrize(("idle", "outcome"), [(0.21, Outcome.PASS), (0.19, Outcome.INCONCLUSIVE)])
+def test_a_machine_is_full_with_less_than_a_tenth_of_it_idle_in_one_second_of_five(
+    idle: float, outcome: Outcome
+) -> None:
+    """Others have 0.8 of its two CPUs all the time, and only in second 50 there may be no more to be had."""
+    run = shared(others=0.8)
+    probes = []
+    for each in run.probes:
+        values = {**each.values, "idle_cores": idle if int(each.t) == 50 else 0.6}
+        probes.append(dataclasses.replace(each, values=values) if each.probe == "machine" else each)
+    found = judged(dataclasses.replace(run, probes=tuple(probes)))
+    assert found.outcome is outcome
+    assert found.figure == pytest.approx(0.4 if outcome is Outcome.INCONCLUSIVE else 0.0, abs=0.01)

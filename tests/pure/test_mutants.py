@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 import marshal
@@ -9,6 +10,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,6 +20,7 @@ from typing import Any
 
 import pytest
 
+from harness.findings import Finding, Outcome
 from tests.mutants import executed, fork, session
 from tests.mutants.fork import BROKEN, LOOPS, WAITS, in_a_fork
 from tests.mutants.mutations import mutants_of
@@ -39,19 +42,37 @@ ASKED = ("answers", "names", "quality")
     [
         ("x = a < b", {"Lt → LtE", "Lt → GtE"}),
         ("x = a and not b", {"And → Or", "without Not"}),
-        ("x = a + 1", {"Add → Sub", "1 → 2"}),
-        ("x = 0.5", {"0.5 → 1.5", "0.5 → 1.0"}),
+        ("x = a + 1", {"Add → Sub", "1 → 2", "1 → 0"}),
+        ("x = 0.5", {"0.5 → 1.5", "0.5 → -0.5", "0.5 → 1.0"}),
         ("x = 200_000_000", {"200000000 → 400000000"}),
         ("x = True", {"True → False"}),
         ("x = Outcome.FAIL", {"FAIL → INCONCLUSIVE"}),
+        ("x = self.inconclusive(a)", {"inconclusive → PASS"}),
         ("x = min(a, b)", {"min → max"}),
-        ("if ready: x = 1", {"if not", "1 → 2"}),
+        ("x = f(a, b, c)", {"arguments swapped"}),
+        ("x = f(a, a)", set()),
+        ("x = a[b:c]", {"slice from the beginning", "slice to the end"}),
+        ("x = {'key': f'{a} and so'}", {"'key' → 'XXkeyXX'"}),
+        ("x = 'some words'", set()),
+        ("if ready: x = y", {"if not", "if False", "if True"}),
+        ("if a < b: x = y", {"Lt → LtE", "Lt → GtE", "if False", "if True"}),
+        ("if a: x = y\nelse: x = z", {"if not", "if True"}),
+        ("while ready: f()", {"while not", "without the call"}),
+        ("x = [a for a in b if a]", {"for without if", "for … if not"}),
+        ("def f():\n    yield a", {"without yield"}),
+        ("def f(a=3):\n    return a", {"3 → 4", "3 → 2", "3 → 6", "return None"}),
+        ("def f():\n    return None", set()),
+        ("raise error", {"without raise"}),
+        ("try: f()\nexcept E: g()", {"without the call", "except: raise"}),
+        ("x.y = z", {"without the assignment"}),
+        ("for a in b: continue", {"continue → break"}),
+        ("@listens\n@cache\n@property\ndef f(): ...", {"without @listens"}),
         ('"""Text."""', set()),
         ("x: Annotated[int, 5]", set()),
         ("import math", set()),
         ("if TYPE_CHECKING: x = 1", set()),
-        ("x += 2", {"Add= → Sub=", "2 → 3", "2 → 4"}),
-        ("x = zip(a, b, strict=True)", set()),
+        ("x += 2", {"Add= → Sub=", "2 → 3", "2 → 1", "2 → 4", "without the assignment"}),
+        ("x = zip(a, b, strict=True)", {"arguments swapped"}),
         ("x = field(repr=False, compare=False)", {"False → True"}),
     ],
 )
@@ -101,6 +122,50 @@ def test_what_was_executed_is_known_until_one_of_these_files_changes(tmp_path: P
     assert not executed._holds(kept)
     source.unlink()
     assert not executed._holds(kept)
+
+
+def test_what_yields_nothing_more_is_a_generator_all_the_same(tmp_path: Path) -> None:
+    path = tmp_path / "source.py"
+    path.write_text("def problems():\n    yield 1\n")
+    mutant = next(each for each in mutants_of(path) if each.what == "without yield")
+    made: dict[str, Any] = {}
+    exec(mutant.code(), made)
+    assert list(made["problems"]()) == []
+
+
+def test_what_was_inconclusive_passes_and_keeps_its_reason(tmp_path: Path) -> None:
+    path = tmp_path / "source.py"
+    path.write_text("def judge(self):\n    return self.inconclusive('too few')\n")
+    mutant = next(each for each in mutants_of(path) if each.what == "inconclusive → PASS")
+    made: dict[str, Any] = {}
+    exec(mutant.code(), made)
+    criterion = SimpleNamespace(inconclusive=lambda why: Finding("x", "x", Outcome.INCONCLUSIVE, why))
+    assert made["judge"](criterion) == Finding("x", "x", Outcome.PASS, "too few")
+
+
+def test_a_handler_is_known_by_its_own_lines(tmp_path: Path) -> None:
+    """Who has seen no error does not execute it."""
+    path = tmp_path / "source.py"
+    path.write_text("def f():\n    try:\n        g()\n    except E:\n        return 1\n    return 1\n")
+    assert [each.lines for each in mutants_of(path) if each.what == "except: raise"] == [(4, 4)]
+
+
+@pytest.mark.parametrize("is_held", [True, False])
+def test_two_draws_at_once_follow_the_tests_of_a_file_one_after_the_other(is_held: bool, tmp_path: Path) -> None:
+    path = tmp_path / "names.lock"
+    begun: list[bool] = []
+    other = threading.Thread(target=lambda: begun.append(_entered(path)))
+    with executed._locked(path) if is_held else contextlib.nullcontext():
+        other.start()
+        other.join(0.1)
+        assert begun == ([] if is_held else [True])
+    other.join(20)
+    assert begun == [True]
+
+
+def _entered(path: Path) -> bool:
+    with executed._locked(path):
+        return True
 
 
 def loop() -> str:
