@@ -37,6 +37,7 @@ from harness.config.scenario import (
 from harness.errors import ConfigurationError, nearest
 from harness.faults import PlannedFault
 from harness.findings import EXIT_USAGE
+from harness.live.stop_rules import FLAG as STOP_WHEN
 from harness.load.stock_clients import count_all_requests, lock_cookies_natively, use_run_tls
 from harness.load.user_stop import bound_on_stop
 from harness.plugins import parameters_of, undeclared
@@ -242,9 +243,11 @@ class Attachment:
     def _be_master(self, environment: Environment, runner: LocalRunner | MasterRunner, web_ui: WebUI | None) -> None:
         from harness.run.master import Master
 
-        self._master = master = Master(environment, runner, self.scenario)
-        self._exits.verdict_code = lambda: master.verdict_code
         options: Any = environment.parsed_options
+        # Whoever shortens the phases in the web form cannot take away a rule of the command line.
+        rules_of_this_run = OptionPlaces(self._parser).is_typed(STOP_WHEN) and (options.headless or options.autostart)
+        self._master = master = Master(environment, runner, self.scenario, rules_of_this_run)
+        self._exits.verdict_code = lambda: master.verdict_code
         if options.metrics_port:
             from harness.web.metrics_port import serve
 

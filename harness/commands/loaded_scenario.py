@@ -131,7 +131,7 @@ def load(locustfile: str, arguments: list[str], to_be_judged: bool = False) -> L
         worker=bool(parsed.worker),
     )
     away: list[str] = []
-    name, planned_faults, criteria = _read_options(locustfile, environment, problems, away)
+    name, planned_faults, criteria = _read_options(locustfile, environment, places, problems, away)
     if attached_scenario() is None and (to_be_judged or any(issubclass(user, (Paced, Measured)) for user in classes)):
         problems.append(NOT_ATTACHED)
     problems, away = [*of_arguments, *places.told(problems)], places.told(away)
@@ -186,7 +186,7 @@ def _misspelt_variables(known: Iterable[str | None]) -> Iterator[str]:
 
 
 def _read_options(
-    locustfile: str, environment: Any, problems: list[str], away: list[str]
+    locustfile: str, environment: Any, places: OptionPlaces, problems: list[str], away: list[str]
 ) -> tuple[str, Sequence[str], Sequence[CriterionSpec]]:
     """Sets the shape's options, notes all for which a run would be refused, and returns the scenario's name, its
     planned faults and its criteria. ``away``: what was found only by asking servers, where nothing else is wrong.
@@ -196,13 +196,14 @@ def _read_options(
         if scenario is None:  # a shape in anybody's locustfile: its class says everything
             _check_unattached(environment, problems)
             return locustfile, [], ()
-        request = RunRequest(environment, scenario)
+        request = RunRequest(environment, scenario, places.is_typed(FLAG))
         try:
             settings = request.settings(host_needed=False, ask=not environment.worker)  # its master has asked
         except ConfigurationError as error:
             (away if _is_well_by_itself(request) else problems).extend(error.messages)
             return scenario.name, [], ()
         rules = [f"stopped early when: {rule.words}" for rule in settings.stop_rules if rule.flag == FLAG]
+        rules += places.told(settings.idle_rules)
         of_preset = scenario.preset.lines(settings.criteria, environment.parsed_options)
         planned_faults = [*fault_schedule.lines(scenario, settings.faults), *rules, *of_preset]
         return scenario.name, planned_faults, settings.criteria

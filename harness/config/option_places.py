@@ -13,7 +13,7 @@ from harness.clients.address import strip_url
 from harness.regular_file import regular
 
 HOST = "--host"
-OF_CONFIG_FILE, OF_ENVIRONMENT = "config_file|", "environment_variables"
+OF_CONFIG_FILE, OF_ENVIRONMENT, OF_COMMAND_LINE = "config_file|", "environment_variables", "command_line"
 """How configargparse names its sources."""
 TABLE = "[tool.locust]"
 """Of a TOML file: other tables are not for Locust."""
@@ -26,8 +26,13 @@ class OptionPlaces:
     def __init__(self, parser: Any) -> None:
         self._place_of: dict[str, str] = {}
         self._host = ""
+        self._typed: list[str] = []
         sources: Mapping[str, Mapping[str, tuple[Any, Any]]] = getattr(parser, "_source_to_settings", {})
         for source, settings in sources.items():
+            if source == OF_COMMAND_LINE:
+                self._typed = [
+                    argument.partition("=")[0] for _, arguments in settings.values() for argument in arguments
+                ]
             for key, (action, value) in settings.items():
                 if source == OF_ENVIRONMENT:
                     place = f"the variable {key}"
@@ -43,6 +48,10 @@ class OptionPlaces:
     def of(self, flag: str) -> str:
         """In words for the end of a problem; empty for what stands on the command line."""
         return f" (It stands in {self._place_of[flag]}.)" if flag in self._place_of else ""
+
+    def is_typed(self, flag: str) -> bool:
+        """Whether it stands on the command line: what does not was not given for this run alone."""
+        return flag in self._typed
 
     def told(self, problems: Iterable[str]) -> list[str]:
         """The problems, each with the places of the options that it names."""

@@ -7,7 +7,7 @@ then on they are what they were declared as, for whoever reads the options.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -43,6 +43,8 @@ class RunSettings(GeneralOptions):
     alerts: Limits
     stop_rules: tuple[StopRule, ...]
     """Those of ``--stop-when``, then those of the safety limits."""
+    idle_rules: tuple[str, ...]
+    """Rules of ``--stop-when`` that stand for other runs, too, and that this one is too short for, each in words."""
 
     @property
     def arrival_seed(self) -> int | None:
@@ -57,12 +59,14 @@ def read(
     host: str,
     ask: bool = False,
     users: Iterable[type[Any]] = (),
+    standing: Collection[StopRule] = (),
 ) -> RunSettings:
     """Reads all options from ``values`` (Locust's parsed options), sets those of the shape on it, and leaves in
     ``values`` what was read: a number as a number, an empty one as its default.
 
     Where nothing says which processes to sample and ``host`` is on this machine, those behind its port are. ``ask``:
     also what the scenario checks by itself, which may ask servers. ``users`` are the classes of users of the run.
+    ``standing`` are the rules of ``--stop-when`` that were not given for this run alone.
 
     Raises ConfigurationError with every problem that was found; then ``values`` are as they were.
     """
@@ -95,7 +99,7 @@ def read(
     behind = fault_schedule.behind(host, faults)
     sampled = (*probes, *behind_host(behind, probes), *of_run((host, behind), scenario, usable))
     phases = () if shape_problems else shape.profile().phases
-    rules = safety_limits.rules(usable, sampled, phases, given.problems)
+    rules = safety_limits.rules(usable, sampled, phases, given.problems, standing)
     if not shape_problems:
         given.problems += safety_limits.beyond(usable, shape)
     alerts = given.read_all(ALERTS)
@@ -129,7 +133,8 @@ def read(
         alerts=Limits(
             **{name.removeprefix("alert_"): value for name, value in alerts.items()}, **objective_of(criteria)
         ),
-        stop_rules=rules,
+        stop_rules=rules.in_force,
+        idle_rules=rules.idle,
     )
 
 

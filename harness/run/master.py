@@ -37,7 +37,9 @@ WATCH_S = 0.5
 class Master:
     """One for each session; it serves every run of it."""
 
-    def __init__(self, environment: Environment, runner: LocalRunner | MasterRunner, scenario: Scenario) -> None:
+    def __init__(
+        self, environment: Environment, runner: LocalRunner | MasterRunner, scenario: Scenario, rules_of_this_run: bool
+    ) -> None:
         self.current_run: Run | None = None
         self.runs: list[str] = []
         """Names of the runs of this session, in their order."""
@@ -49,7 +51,7 @@ class Master:
         self._environment = environment
         self._runner = runner
         self.scenario = scenario
-        self.request = RunRequest(environment, scenario)
+        self.request = RunRequest(environment, scenario, rules_of_this_run)
         self._closing: gevent.Greenlet[[], None] | None = None
         self._nodes: Nodes = (
             WorkerNodes(environment, runner, scenario)
@@ -111,7 +113,7 @@ class Master:
         try:
             for line in plan_text.summary(self.scenario.name, shape):
                 run.display.tell(line, {"event": "plan"})
-            for line in self.request.disturbing:
+            for line in (*self.request.disturbing, *settings.idle_rules):
                 say(line)
             run.start()
         except Exception as error:

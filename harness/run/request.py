@@ -19,6 +19,7 @@ from harness.config.machine_limits import limits, need_of
 from harness.config.scenario import Scenario
 from harness.config.settings import RunSettings, read
 from harness.errors import ConfigurationError
+from harness.live.stop_rules import parse
 from harness.load.users.class_problems import class_problems, count_problems
 from harness.load.users.paced import all_paced
 from shapes._phased import PhasedShape
@@ -56,13 +57,16 @@ class RunRequest:
     """Of the local runner or the master, or of what one of them would be asked for.
 
     ``environment`` is Locust's, or has at least its ``parsed_options``, ``host``, ``user_classes`` and ``shape_class``.
+    ``rules_of_this_run``: those of ``--stop-when`` were given for one run, and not for several, as in a config file.
     """
 
-    def __init__(self, environment: Any, scenario: Scenario) -> None:
+    def __init__(self, environment: Any, scenario: Scenario, rules_of_this_run: bool = True) -> None:
         self._environment = environment
         self._scenario = scenario
         self._stop_when = str(getattr(environment.parsed_options, "stop_when", "") or "")
         """As it was given when Locust was started: the web form can add rules, and take none away."""
+        self._standing = () if rules_of_this_run else parse(self._stop_when)[0]
+        """The rules among them that hold for other runs, too, which may be longer than this one."""
         self.disturbing: tuple[str, ...] = ()
         """Limits of this machine that the run meets and that do not prevent it, in words."""
 
@@ -140,7 +144,7 @@ class RunRequest:
             shape = shape_of()
             shape.parked = all_paced(users, problems)
             shape.user_classes = tuple(user.__name__ for user in users)
-            settings = read(values, self._scenario, shape, host or "", ask, self._environment.user_classes)
+            settings = read(values, self._scenario, shape, host or "", ask, users, self._standing)
             problems += count_problems(users, shape)
         except ConfigurationError as error:
             problems += error.messages

@@ -73,6 +73,13 @@ def test_what_is_nearer_has_the_value(config: str, monkeypatch: pytest.MonkeyPat
     assert places("--config", config, "--herd-users", "many").told([problem]) == [problem]
 
 
+def test_only_what_is_typed_is_of_this_run_alone(config: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPRINGBACK_BASE", "10")
+    found = places("--config", config, "--baseline-s=1", "--herd-users", "2")
+    typed = {flag: found.is_typed(flag) for flag in ("--baseline-s", "--herd-users", "--peak", "--base", "--host")}
+    assert typed == {"--baseline-s": True, "--herd-users": True, "--peak": False, "--base": False, "--host": False}
+
+
 @pytest.mark.usefixtures("config")
 def test_a_config_file_that_is_a_pipe_is_not_read_again() -> None:
     """Who has written to it is gone, so nobody would ever answer."""

@@ -285,6 +285,30 @@ def test_a_rule_that_could_never_hold_in_this_run_is_refused(rule: str, what: st
     assert refused.value.messages == (f"--stop-when {beyond}: {what}, so it could never hold; give fewer seconds",)
 
 
+def test_a_rule_that_stands_for_other_runs_too_is_no_reason_to_refuse_a_short_one() -> None:
+    """As in the config file of a scenario that is tried in a few seconds. A phase that there is not is a slip still."""
+    kept, idle = "error_ratio > 0.9 for 5 s in the baseline", "target down for 52 s"
+    given = {"baseline_s": "30", "spike_s": "1", "recovery_s": "20", "stop_when": f"{idle}; {kept}"}
+    environment = MagicMock(
+        parsed_options=values(scenario(), **given),
+        host=HOST,
+        user_classes=[],
+        shape_class=Small(),
+        parsed_locustfiles=[],
+    )
+    with pytest.raises(ConfigurationError, match="could never hold; give fewer seconds"):
+        RunRequest(environment, scenario()).settings(ask=False)
+    request = RunRequest(environment, scenario(), rules_of_this_run=False)
+    read = request.settings(ask=False)
+    assert rules_of(read) == [kept]
+    words = f"--stop-when {idle}: the run takes 51 s, so the rule cannot hold, and this run goes without it"
+    assert read.idle_rules == (words,)
+    for added, said in (("p95 > 2 s for 52 s", "could never hold"), ("p95 > 2 s in the basline", "no such phase")):
+        environment.parsed_options.stop_when = added  # in the web form, for the run that begins
+        with pytest.raises(ConfigurationError, match=said):
+            request.settings(ask=False)
+
+
 def test_memory_is_a_rule_only_where_it_is_sampled() -> None:
     with pytest.raises(ConfigurationError, match="--stop-when memory: no process of the target is sampled"):
         settings.read(values(scenario(), stop_when="memory > 1 GB"), scenario(), Small(), "https://staging.example")
