@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 from typing import TypeAlias
@@ -13,17 +13,33 @@ from typing import TypeAlias
 from harness.analysis import generator
 from harness.analysis.time_series import level_at
 from harness.criteria._criterion import Guard
-from harness.criteria.guards._delivery import Delivery, seen
+from harness.criteria.guards._delivery import seen
 from harness.findings import Finding, Outcome
 from harness.plugins import parameter
 from harness.recording import Recording
-from harness.recording_header import STARTS_PER_S, Phase
+from harness.recording_header import STARTS_PER_S
 
 Polyline: TypeAlias = tuple[tuple[float, float], ...]
 SPAWNED_WITHIN_S = 10
 """Locust spawns once a second, and as fast as its machines can: so many seconds after a level has risen, its users have
 to be there.
 """
+
+
+@dataclass(frozen=True)
+class Presence:
+    """Users of one phase, as means over its seconds."""
+
+    phase: str
+    planned: float
+    there: float
+
+    @property
+    def ratio(self) -> float:
+        return self.there / self.planned
+
+    def __str__(self) -> str:
+        return f"{self.there:,.3g} of {self.planned:,.3g} planned users were there in the {self.phase}"
 
 
 @dataclass(frozen=True)
@@ -49,19 +65,19 @@ class UsersStayed(Guard):
             return self.finding(Outcome.PASS, "no load process has told how many of its users were there")
         worst = min(phases, key=lambda each: each.ratio)
         if worst.ratio >= self.lower_limit:
-            return self.finding(Outcome.PASS, worst.what, worst.ratio)
+            return self.finding(Outcome.PASS, str(worst), worst.ratio)
         remedy = (
             "those who end by themselves (StopUser) leave less load than planned: let them return from the task and go "
             "on, or let arrivals set the pace"
         )
-        return self.finding(Outcome.INCONCLUSIVE, f"{worst.what}; {remedy}", worst.ratio)
+        return self.finding(Outcome.INCONCLUSIVE, f"{worst}; {remedy}", worst.ratio)
 
     def without_objection(self, recording: Recording) -> Recording:
         """What fails with less load fails."""
         return recording
 
 
-def users(recording: Recording) -> Iterator[Delivery]:
+def users(recording: Recording) -> Iterator[Presence]:
     """Of each phase of the closed model, as means over its seconds. Nothing where that is not recorded."""
     if recording.header.level_unit == STARTS_PER_S:
         return
@@ -69,15 +85,10 @@ def users(recording: Recording) -> Iterator[Delivery]:
     times = [at for at, _ in level]
     for phase in (seen(recording, each) for each in recording.header.phases):
         seconds = [t for t in range(phase.start_s, phase.end_s) if t in there]
-        planned = {t: users for t in seconds if (users := _planned(level, times, t))}
+        planned = {t: wanted for t in seconds if (wanted := _planned(level, times, t))}
         if planned:
-            yield _delivery(phase, planned, [min(there[t], users) for t, users in planned.items()])
-
-
-def _delivery(phase: Phase, planned: Mapping[int, int], there: Sequence[float]) -> Delivery:
-    due, delivered = fmean(planned.values()), fmean(there)
-    what = f"{delivered:,.3g} of {due:,.3g} planned users were there in the {phase.name}"
-    return Delivery(what, due, delivered, delivered / due)
+            due, came = fmean(planned.values()), fmean(min(there[t], wanted) for t, wanted in planned.items())
+            yield Presence(phase.name, due, came)
 
 
 def _planned(level: Polyline, times: Sequence[float], t: int) -> int:
