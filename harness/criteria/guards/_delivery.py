@@ -30,7 +30,7 @@ class Delivery:
     what: str
     planned: float
     """Requests that should have been sent; for random arrivals the expected number."""
-    delivered: float
+    delivered: int
     ratio: float
     """Delivered ÷ planned, at most 1."""
     user_class: str = ""
