@@ -181,7 +181,12 @@ def test_nor_when_it_was_not_well_before() -> None:
         ({}, Settings(), ""),
         ({}, Settings(baseline_windows=31), "baseline too short: 31 windows of 1 s needed, with 3 requests each, 30"),
         (dict.fromkeys(range(30), 3), Settings(), ""),
-        ({**dict.fromkeys(range(30), 3), 0: 2}, Settings(), "with 89 requests in all"),
+        (
+            {**dict.fromkeys(range(30), 3), 0: 2},
+            Settings(),
+            "2.97 requests/s in the baseline are too few: a canary stream of 4/s, or windows of 2 s (window_s) with "
+            "60 s of baseline, would settle it",
+        ),
         (
             dict.fromkeys(range(30), 1),
             Settings(baseline_windows=10),

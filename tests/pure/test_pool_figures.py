@@ -119,6 +119,8 @@ def test_a_pool_is_taken_again_after_it_had_been_given_back(
         ("xx" + "." * 28, "xx" + "." * 20 + "xxxxx" + "." * 20, (20, 20, False)),
         ("." * 30, "xx" + "." * 20 + "xxx", (20, 0, False)),
         ("." * 30, "." * 8 + "xxx" + "." * 4 + "xxx" + "." * 20, (8, 20, True)),
+        ("." * 30, "xx" + "." * 8 + "xxx" + "." * 10 + "x" + "." * 10, (8, 21, True)),  # one sample is chance
+        ("." * 30, "xx" + "." * 8 + "xxx" + "." * 10 + "x.x" + "." * 10, (10, 10, False)),
     ],
 )
 def test_a_pool_that_is_taken_for_some_samples_on_end_is_taken_again(
@@ -127,6 +129,7 @@ def test_a_pool_that_is_taken_for_some_samples_on_end_is_taken_again(
     """However few they are of a long recovery. It is over when it stays given back for more than twice as long."""
     found = relapse(instants(before), instants(recovery), 0.0, 0.4)
     assert (found and (found.longest_return, found.last_return, found.is_over)) == told
+    assert found is None or found.taken == recovery.lstrip("x").count("x")
 
 
 @pytest.mark.parametrize(

@@ -64,8 +64,11 @@ def relapse(before: Sequence[Instant], recovery: Sequence[Instant], usual: float
     if is_chance and longest < max(STRETCH, LONGER * longest_before + 1):
         return None
     begin, end = max(stretches, key=lambda stretch: stretch[1] - stretch[0])
-    returns = [end - begin for begin, end in _stretches(since, False)]
-    last = 0 if since[-1] else returns.pop()
+    alone = [at for at, until in stretches if until - at == 1]
+    chance = alone if len(alone) == 1 and longest > 1 else []  # a single sample ends no return
+    given_back = [at in chance or not each for at, each in enumerate(since)]
+    returns = [until - at for at, until in _stretches(given_back, True)]
+    last = returns.pop() if given_back[-1] else 0
     worst_s = recovery[back + begin].t, recovery[back + end - 1].t
     return Relapse(len(since), sum(since), sum(were), len(were), worst_s, max(returns, default=0), last)
 

@@ -15,18 +15,18 @@ CERTAIN = 2.33
 def baseline_problem(normal: Windows, settings: Settings) -> str:
     """Why the baseline cannot be compared with; empty when it can."""
     count, requests = len(normal.start_s), int(normal.intended.sum())
-    if count < settings.baseline_windows or requests < MINIMUM_REQUESTS * settings.baseline_windows:
+    if count < settings.baseline_windows:
         return (
             f"baseline too short: {settings.baseline_windows} windows of {settings.window_s} s needed, with "
             f"{MINIMUM_REQUESTS} requests each, {count} seen, with {requests} requests in all"
         )
     if requests < MINIMUM_REQUESTS * count:
-        rate, longer_s = requests / count / settings.window_s, math.ceil(MINIMUM_REQUESTS * count / requests)
+        rate, longer_s = requests / count / settings.window_s, math.ceil(MINIMUM_REQUESTS * count / max(1, requests))
         window_s, needed_s = longer_s * settings.window_s, longer_s * settings.window_s * settings.baseline_windows
         longer = f" with {needed_s} s of baseline" if count * settings.window_s < needed_s else ""
         dense = _rate_of_enough(count, settings.window_s)
         return (
-            f"{rate:.2g} requests/s in the baseline are too few: a canary stream of {dense}/s, or windows of "
+            f"{rate:.3g} requests/s in the baseline are too few: a canary stream of {dense}/s, or windows of "
             f"{window_s} s (window_s){longer}, would settle it"
         )
     bad_ratio = float(normal.bad.sum() / normal.intended.sum())
