@@ -11,7 +11,7 @@ import pytest
 
 from tests.browser.page import PATIENCE_MS
 from tests.browser.session import Session, session
-from tests.chromium import CHROMIUM, FLAGS
+from tests.chromium import CHROMIUM, FLAGS, MISSING
 from tests.run.conftest import nobody_left  # noqa: F401  # a fixture is found by its name
 
 
@@ -19,7 +19,7 @@ from tests.run.conftest import nobody_left  # noqa: F401  # a fixture is found b
 def browser() -> Iterator[Any]:
     sync_api = pytest.importorskip("playwright.sync_api")
     if not CHROMIUM.exists():
-        pytest.skip("needs Chromium: apt-get install chromium")
+        pytest.skip(MISSING)
     with sync_api.sync_playwright() as playwright:
         running = playwright.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
         yield running

@@ -5,7 +5,10 @@ from __future__ import annotations
 import threading
 from concurrent.futures import CancelledError, ThreadPoolExecutor
 from contextlib import ExitStack
+from types import SimpleNamespace
+from unittest import mock
 
+import psutil
 import pytest
 
 from tests.run.admission import BUSY_RATIO, WATCHED_S, Admission, of_this_machine, used_s
@@ -83,6 +86,13 @@ def test_who_waits_begins_when_another_has_ended() -> None:
         with machine.admission.turn():
             third = pool.submit(begin)
         assert third.result(60) == "begun"
+
+
+def test_who_gives_way_to_others_counts_also_those_that_do() -> None:
+    times = SimpleNamespace(user=1.0, nice=10.0, system=100.0, idle=1000.0, iowait=10_000.0, steal=0.5)
+    with mock.patch.object(psutil, "cpu_times", return_value=times):
+        assert used_s(0) == 101.5
+        assert used_s(19) == 111.5
 
 
 def test_this_machine_has_cores_of_which_some_were_used() -> None:

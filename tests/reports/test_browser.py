@@ -14,7 +14,7 @@ from harness.verdict import judge
 from reports import html, suite_page
 from reports._charts import palette
 from tests import accessibility, recordings
-from tests.chromium import CHROMIUM, FLAGS
+from tests.chromium import CHROMIUM, FLAGS, MISSING
 from tests.reports import runs
 from tests.reports.test_names import many
 from tests.reports.test_suite_page import part_of
@@ -26,7 +26,7 @@ sync_api = pytest.importorskip("playwright.sync_api")
 
 pytestmark = [
     pytest.mark.browser,
-    pytest.mark.skipif(not CHROMIUM.exists(), reason="needs Chromium: apt-get install chromium"),
+    pytest.mark.skipif(not CHROMIUM.exists(), reason=MISSING),
 ]
 
 

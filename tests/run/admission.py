@@ -6,6 +6,7 @@ has turns for, what they measure comes late; where fewer go, it stands idle.
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -80,11 +81,14 @@ class Admission:
         self._since_s, self._used_then_s = self._now_s(), self._used_s()
 
 
-def used_s() -> float:
-    """CPU time of all that runs on this machine, but of what gives way to others."""
+def used_s(nice: int | None = None) -> float:
+    """CPU time of all that runs on this machine, but of what gives way to this process. Whoever is ``nice`` gives way
+    to nobody else who is.
+    """
     times = psutil.cpu_times()
-    fields = ("user", "system", "irq", "softirq", "steal")
-    return sum(float(getattr(times, name, 0.0)) for name in fields)
+    fields = ("user", "system", "irq", "softirq", "steal", "nice")
+    gives_way = (os.nice(0) if nice is None else nice) > 0
+    return sum(float(getattr(times, name, 0.0)) for name in (fields if gives_way else fields[:-1]))
 
 
 def of_this_machine(fewest: int, most: int) -> Admission:
