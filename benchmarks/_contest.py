@@ -16,11 +16,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import SupportsFloat, TypeVar
 
 from harness.recording import Recording
 from harness.recording_file import read
 from harness.reserved_port import reserved_port
 
+Result = TypeVar("Result", bound=SupportsFloat)
 HERE = Path(__file__).parent
 RUN_TIMEOUT_S = 120
 
@@ -40,14 +42,14 @@ class Table:
         return "\n".join([*lines, *("| " + " | ".join(row) + " |" for row in self.rows), ""])
 
 
-def in_turn(rounds: int, contestants: Mapping[str, Callable[[], float]]) -> dict[str, list[float]]:
+def in_turn(rounds: int, contestants: Mapping[str, Callable[[], Result]]) -> dict[str, list[Result]]:
     """Runs every contestant once a round, so that all of them meet the same weather."""
-    results: dict[str, list[float]] = {name: [] for name in contestants}
+    results: dict[str, list[Result]] = {name: [] for name in contestants}
     for number in range(rounds):
         for name, contestant in contestants.items():
             value = contestant()
             results[name].append(value)
-            print(f"  round {number + 1} of {rounds}: {name}: {value:.4g}", file=sys.stderr, flush=True)
+            print(f"  round {number + 1} of {rounds}: {name}: {float(value):.4g}", file=sys.stderr, flush=True)
     return results
 
 

@@ -59,13 +59,6 @@ class Server:
         assert found is not None
         return int(found.group(1))
 
-    def rate(self, over_s: float) -> float:
-        """Requests per second that arrive in the coming ``over_s`` seconds."""
-        before, begin_s = self.requests(), time.monotonic()
-        time.sleep(over_s)
-        after, end_s = self.requests(), time.monotonic()
-        return (after - before - 1) / (end_s - begin_s)
-
 
 @contextmanager
 def server(core: int, connections: int = 1024) -> Iterator[Server]:

@@ -3,36 +3,41 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable
+import tempfile
 
-from benchmarks._contest import Table, arrivals, bare_target, in_turn, locust, spread
+from benchmarks._contest import Table, in_turn, spread
+from benchmarks._rate import SERVER_CORE, locust_rate
+from benchmarks._server import server
 
 ROUNDS = 7
-MIDDLE_S = (1.5, 4.5)
-"""Seconds after the first request that are counted: not the spawning, not the stopping."""
+USERS = 20
+WITHOUT = "without attach"
 
 
 def run(rounds: int) -> list[Table]:
-    with bare_target() as url:
-
-        def rate(attached: str) -> Callable[[], float]:
-            def once() -> float:
-                arrivals(url)
-                locust("closed_stock.py", url, variables={"ATTACHED": attached})
-                instants = arrivals(url)
-                begin_s, end_s = (instants[0] + offset for offset in MIDDLE_S)
-                return sum(begin_s <= instant < end_s for instant in instants) / (end_s - begin_s)
-
-            return once
-
-        results = in_turn(rounds, {"without attach": rate("no"), "with attach": rate("yes")})
-    without = statistics.median(results["without attach"])
+    with server(SERVER_CORE) as target, tempfile.TemporaryDirectory(prefix="springback-bench-") as directory:
+        contestants = {
+            name: locust_rate(target, directory, "FastHttpUser", attached, USERS)
+            for name, attached in {WITHOUT: False, "with attach": True}.items()
+        }
+        results = in_turn(rounds, contestants)
+        kind = target.kind
+    per_s = {name: statistics.median(map(float, values)) for name, values in results.items()}
+    cpu_us = {name: statistics.median(each.cpu_us for each in values) for name, values in results.items()}
     rows = tuple(
-        (name, spread(values, "req/s", 0), f"{statistics.median(values) / without:.3f}")
+        (
+            name,
+            spread([each.per_s for each in values], "req/s", 0),
+            f"{per_s[name] / per_s[WITHOUT]:.3f}",
+            spread([each.cpu_us for each in values], "µs", 0),
+            f"{cpu_us[WITHOUT] / cpu_us[name]:.3f}",
+        )
         for name, values in results.items()
     )
     note = (
-        "Stock FastHttpUser, 20 users without a pause, one process, against a bare server; "
-        f"median (range) of {rounds} rounds taken in turn."
+        f"Stock FastHttpUser, {USERS} users without a pause, one process, against {kind}; the load process, with all "
+        "that the harness starts beside it, and the server on a core each. CPU per request: of the former, with all "
+        f"of these. Median (range) of {rounds} rounds taken in turn."
     )
-    return [Table("Cost of the recorder", ("FastHttpUser", "throughput", "ratio"), rows, note)]
+    heads = ("FastHttpUser", "throughput", "ratio", "CPU per request", "ratio")
+    return [Table("Cost of the recorder", heads, rows, note)]
