@@ -39,7 +39,7 @@ CASES = (
         *("lost_messages 10%", "comprehensive", "lost_messages", {"share": 0.1}, {"sockets_message_delivery": FAIL}),
         check=_in("sockets"),
         # They are lost from the beginning to the end: of all that is asked, 3 % in the ramp, and 7 % in the recovery.
-        follow=frozenset({"ramp_latency_quantile", "recovery_error_ratio"}),
+        follow=frozenset({"ramp_latency_quantile", "recovery_error_ratio", "sockets_message_p95"}),
     ),
 )
 SHORT: tuple[Case, ...] = ()

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import runpy
 from collections import Counter
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+import harness
 from harness.load.users import login
 from harness.load.users.login import LoginUser
 from tests.http.scripted import scripted
@@ -66,3 +70,23 @@ def test_the_newest_tokens_are_remembered(monkeypatch: pytest.MonkeyPatch) -> No
     three = b'{"token": "three"}'
     assert outcomes("user{number}", ONE, TWO, TWO, numbers=(1, 1, 2)) == {"ok": 2, "token of another user": 1}
     assert outcomes("user{number}", ONE, TWO, three, ONE, numbers=(1, 1, 1, 2)) == {"ok": 4}
+
+
+@pytest.mark.parametrize(
+    ("page", "redirected", "outcome"),
+    [
+        ("<p>Hello, member1!</p>", True, None),
+        ("<p>Hello, member12!</p>", True, "session of somebody else"),
+        ("<p>member1 is locked: too many logins</p>", False, "no redirect after the login"),
+        ("<form><input name=username><input name=password></form> member1", True, "login form again"),
+    ],
+)
+def test_a_page_that_names_the_user_is_no_login(
+    monkeypatch: pytest.MonkeyPatch, page: str, redirected: bool, outcome: str | None
+) -> None:
+    """By the example for forms."""
+    monkeypatch.setattr(harness, "attach", lambda *_, **__: None)
+    member = runpy.run_path(str(Path(__file__).parents[2] / "examples" / "form_login.py"))["Member"]
+    response = SimpleNamespace(text=page, url="http://127.0.0.1:8000/me/", history=[302] if redirected else [])
+    found = member.check(SimpleNamespace(account={"username": "member1"}), response)
+    assert (found and found.outcome) == outcome
