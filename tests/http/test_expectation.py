@@ -134,3 +134,10 @@ def test_what_stock_clients_are_answered_is_judged_alike(
 ) -> None:
     expectation = ExpectedStatuses(statuses("2xx,404"), {429})
     assert expectation.outcome(exception, response, response.status_code) == expected
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"), [(199, "http 199"), (200, OK), (299, OK), (300, "http 300"), (404, "http 404")]
+)
+def test_where_nothing_is_asked_for_stock_clients_have_any_success_for_an_answer(status: int, expected: str) -> None:
+    assert ExpectedStatuses().outcome(None, Foreign(status), status) == expected
