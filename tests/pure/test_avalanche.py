@@ -16,6 +16,7 @@ from harness.recording import End, ProbeSample, Recording, Slice
 from harness.recording_file import parse
 from harness.recording_header import FORMAT, CriterionSpec, Phase
 from harness.recording_line import encode
+from harness.recording_marks import INJECTED, UNDONE, FaultMark
 from harness.recording_values import NOT_TRIED, OK, UNFINISHED, Scalar
 from tests.recordings import healthy, texts
 
@@ -173,7 +174,8 @@ def test_only_what_nobody_asked_for_counts_as_lost() -> None:
 
 @pytest.mark.parametrize(("lost", "outcome"), [(2, Outcome.PASS), (3, Outcome.FAIL)])
 def test_connections_lost_before_and_after_the_drop(lost: int, outcome: Outcome) -> None:
-    recording = run(*DROPPED, opened(21, 100), ended(12, 1, "cut off"), ended(40, lost - 1, "closed 1013"))
+    dropped = opened(5, 100), ended(12, 1, "cut off"), ended(20, 99, "closed 1012")
+    recording = run(*dropped, opened(21, 100), ended(40, lost - 1, "closed 1013"))
     found = judged("connections_kept", recording)
     assert (found.outcome, found.figure) == (outcome, lost / 200)
     assert judged("connections_kept", run()).outcome is Outcome.INCONCLUSIVE
@@ -399,3 +401,34 @@ def test_our_own_count_is_that_of_the_middle_of_the_window(window_s: int, from_s
 def test_the_gauge_is_read_from_the_beginning_of_the_window_to_its_end(at_s: float, is_read: bool) -> None:
     found = judged("connections_agree", run(opened(5, 100), gauge={at_s: (100.0,)}), metric=GAUGE, phases="recovery")
     assert (found.outcome is Outcome.PASS) is is_read
+
+
+def dropped_repeatedly(again: int, *marks: FaultMark) -> Recording:
+    """A hundred are dropped and back after half a second; so many are dropped once more 2 s later, and back again."""
+    more = (opened(20, 100), ended(22, again, "closed 1008"), back(0.5, again, 22), opened(23, again))
+    return dataclasses.replace(run(*DROPPED, back(0.5, 100), *more), marks=marks)
+
+
+@pytest.mark.parametrize(("again", "outcome"), [(0, Outcome.PASS), (1, Outcome.PASS), (60, Outcome.FAIL)])
+def test_who_is_dropped_again_after_being_back_was_not_kept(again: int, outcome: Outcome) -> None:
+    kept = judged("connections_kept", dropped_repeatedly(again))
+    assert (kept.outcome, kept.evidence["lost"]) == (outcome, again), kept.reason
+    told = judged("reconnect_time", dropped_repeatedly(again))
+    assert told.outcome is (Outcome.INCONCLUSIVE if again == 60 else Outcome.PASS), told.reason
+    assert ("60 more were dropped than were there" in told.reason) is (again == 60)
+
+
+def test_a_fault_that_goes_on_may_drop_everybody_again_and_again() -> None:
+    marks = (FaultMark(20.0, "tcp_proxy", INJECTED, "", 1), FaultMark(24.0, "tcp_proxy", UNDONE, "", 1))
+    assert judged("connections_kept", dropped_repeatedly(60, *marks)).outcome is Outcome.PASS
+    short = (FaultMark(20.0, "tcp_proxy", INJECTED, "", 1), FaultMark(21.0, "tcp_proxy", UNDONE, "", 1))
+    late = (ended(24, 101, "closed 1008"), back(0.5, 101, 24))
+    again = dataclasses.replace(run(*DROPPED, opened(20, 101), back(0.5, 100), *late), marks=short)
+    assert judged("connections_kept", again).evidence["lost"] == 1, "more than were there to be dropped once"
+
+
+def test_users_who_come_in_the_drop_may_be_dropped_in_it() -> None:
+    recording = dropped_repeatedly(60)
+    for came in ((counted(20, "WS /feed connect", 60), opened(21, 60)), (back(0.5, 60, 19), opened(20, 60))):
+        newcomers = dataclasses.replace(recording, slices=(*recording.slices, *came))
+        assert judged("connections_kept", newcomers).outcome is Outcome.PASS

@@ -627,6 +627,8 @@ NO_SHARES = ("over_provisioning", "under_provisioning", "even_share", "over_admi
 SHARES = ("throttled_limit", "lower_limit", "use_ratio", "share", "dropped")
 LIMITED = ("key_fairness", "over_admission", "remaining_told", "retry_after", "wrong_refusals")
 LEAST = {
+    ("answers_in_a_row", "answers"): 1,
+    ("answers_in_a_row", "within_s"): 0.001,
     **{("recovery_time", name): 1 for name in ("hold_s", "window_s")},
     ("recovers_from_each_fault", "hold_s"): 1,
     ("recovers_from_each_fault", "baseline_windows"): 5,

@@ -11,9 +11,15 @@ from collections import Counter
 from collections.abc import Mapping
 
 from harness.analysis import phases
+from harness.criteria._injections import injections
 from harness.recording import Recording
 from harness.recording_header import Phase
 from harness.recording_values import OK
+
+COMING_S = 2
+"""So long a handshake may take that was begun before a phase."""
+AGAIN = "dropped again"
+"""Cause of what is counted by :func:`dropped_again`."""
 
 
 def opened(recording: Recording, name: str = "*", before_s: float = math.inf) -> int:
@@ -63,6 +69,26 @@ def lost(recording: Recording, planned: Phase | None, name: str = "*") -> Mappin
         if piece.outcome != OK and not as_planned:
             found[piece.outcome] += piece.count
     return dict(found.most_common())
+
+
+def dropped_again(recording: Recording, planned: Phase, name: str = "*") -> int:
+    """How many more connections ended without the client's wish in the phase of a planned drop than it can have ended
+    once: those that were open when it began, and those of users who came, or came back, in it. A fault that goes on may
+    end each of them again and again, so what ends before it is undone is left aside. Kicks are counted by themselves.
+    """
+    over_s = [min(each.undone_s, planned.end_s) for each in injections(recording) if planned.start_s <= each.at_s]
+    calm_s = max([float(planned.start_s), *(end_s for end_s in over_s)])
+    ends = phases.only(recording, f"connection {name} ended").slices
+    dropped = sum(
+        piece.count
+        for piece in ends
+        if calm_s <= piece.t < planned.end_s and piece.outcome != OK and not is_kick(piece.outcome)
+    )
+    came = phases.only(recording, "WS * connect").slices  # a moment before, too: they connect in the phase
+    new = sum(p.count for p in came if planned.start_s - COMING_S <= p.t < planned.end_s and p.outcome == OK)
+    lost = phases.only(recording, f"WS {name} reconnect").slices  # a moment before, and back in the phase
+    new += sum(p.count for p in lost if planned.start_s - COMING_S <= p.t < planned.start_s and p.outcome == OK)
+    return max(0, dropped - open_at(recording, planned.start_s, name) - new)
 
 
 def _by_outcome(recording: Recording, start_s: int, end_s: int) -> Mapping[str, int]:

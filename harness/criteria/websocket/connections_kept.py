@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -19,8 +20,9 @@ from harness.recording import Recording
 class ConnectionsKept(Criterion):
     """Connections that ended without the client's wish ÷ connections opened stays within a limit.
 
-    What ends in the phase ``drop`` was dropped as planned and does not count. All connections are counted, none is
-    inferred from others, so the figure has no uncertainty.
+    What ends in the phase ``drop`` was dropped as planned and does not count, unless more end than were there to be
+    dropped: those who were back were dropped again. All connections are counted, none is inferred from others, so the
+    figure has no uncertainty.
     """
 
     title = "connections kept"
@@ -38,13 +40,16 @@ class ConnectionsKept(Criterion):
         opened = connections.opened(recording, self.connections)
         if not opened:
             return self.inconclusive("no connection was ever open, so none could be kept")
-        causes = connections.lost(recording, recording.phase(self.drop), self.connections)
+        drop = recording.phase(self.drop)
+        causes = dict(connections.lost(recording, drop, self.connections))
+        if drop is not None and (again := connections.dropped_again(recording, drop, self.connections)):
+            causes = dict(Counter({**causes, connections.AGAIN: again}).most_common())
         lost = sum(causes.values())
         ratio = lost / opened
         reason = f"{lost:,} of {opened:,} connections ended without our asking"
         if causes:
             reason += f", {most_common_cause(causes)}"
-        if recording.phase(self.drop) is not None:
+        if drop is not None:
             reason += f", those of the phase {self.drop} aside"
         return self.finding(
             against(self.limit, (ratio, ratio)),

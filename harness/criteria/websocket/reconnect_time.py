@@ -80,6 +80,11 @@ class ReconnectTime(Criterion):
         reason = f"{back_after}, limit {seconds(self.limit_s)}"
         if outcome is Outcome.INCONCLUSIVE:
             reason += f": too close to tell, as times are kept to {seconds(high_s - low_s)}"
+        again = connections.dropped_again(recording, phase, self.connections)
+        if outcome is Outcome.PASS and again > (1 - self.share) * before:
+            outcome = Outcome.INCONCLUSIVE
+            reason += f"; but {again:,} more were dropped than were there, so those who were back were dropped again: "
+            reason += "users with a longer stable_s would show when they were back for good"
         return self.finding(outcome, reason, high_s, (low_s, high_s), evidence, title=self._title)
 
     @property
