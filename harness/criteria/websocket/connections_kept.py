@@ -23,7 +23,7 @@ class ConnectionsKept(Criterion):
     inferred from others, so the figure has no uncertainty.
     """
 
-    title = "connections kept"
+    title = "connections lost"
     unit = "ratio"
     evidence = CLIENTS
 
