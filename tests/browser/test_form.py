@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from harness.web import form_fields
 from tests.browser.page import FORM, open_form, start
 from tests.browser.session import Session
 
@@ -58,14 +57,6 @@ def test_the_shape_is_drawn_as_its_fields_change_and_a_wrong_value_is_told_besid
     page.fill(f"{FORM} input[name=herd_users]", "5")
     page.wait_for_selector(f"{FORM} input[name=herd_users]:not([aria-invalid])")
     assert ui.status()["runs"] == runs
-
-
-def test_a_problem_of_the_address_stands_beside_the_field_of_the_host() -> None:
-    """It begins with the address itself, and names no option; so the page would tell it far from the field."""
-    problems = ["127.0.0.1:80: the address has no scheme", "the host is empty", "--herd-users -5: give a number"]
-    names = [name for name, _ in form_fields.by_field(problems, {"herd_users"}, " 127.0.0.1:80")]
-    assert names == ["host", "host", "herd_users"]
-    assert form_fields.by_field(["two classes of users"], set()) == [["", "two classes of users"]]
 
 
 def test_bad_values_are_refused_all_at_once_and_the_form_keeps_them(page: Any, ui: Session) -> None:
