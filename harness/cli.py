@@ -52,7 +52,8 @@ def _main() -> None:
     except click.ClickException as error:
         context = getattr(error, "ctx", None)
         command = context.command_path if context else PROGRAM
-        say(f"{error.format_message()} (`{command} --help` says what there is)")
+        said = error.format_message().replace("valid float range", "number").replace("valid integer range", "integer")
+        say(f"{said} (`{command} --help` says what there is)")
         sys.exit(EXIT_USAGE)
     except (click.Abort, KeyboardInterrupt):
         say("ended before it was done; nothing is proven")

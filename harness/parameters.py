@@ -17,6 +17,7 @@ from functools import lru_cache
 from typing import Any, ClassVar, TypeAlias, Union, cast, get_args, get_origin, get_type_hints
 
 from harness.errors import nearest
+from harness.written_units import without_unit
 
 Value: TypeAlias = "str | int | float | bool | tuple[Value, ...] | list[Value] | None"
 
@@ -66,7 +67,7 @@ class Parameter:
     def problem(self, value: object) -> str | None:
         """What to give instead of ``value``, None when it can be used."""
         if not self.fits(value) or (self.choices and value not in self.choices):
-            return f"give {self._wanted()}"
+            return f"give {self._wanted()}{self._meant(value)}"
         numbers = [part for part in (value if isinstance(value, tuple | list) else (value,)) if _is_number(part)]
         if not all(_is_finite(number) and self.lowest <= number <= self.highest for number in numbers):
             return f"give {self._wanted()}"
@@ -96,6 +97,14 @@ class Parameter:
         if isinstance(value, list):
             return tuple(value)
         return float(value) if self.kind is float and isinstance(value, int) else value
+
+    def _meant(self, value: object) -> str:
+        """What a number is that was written with its unit; empty for anything else."""
+        figure = without_unit(self.name, value) if isinstance(value, str) and self.kind in (int, float) else None
+        if figure is None:
+            return ""
+        meant = int(figure) if self.kind is int and figure.is_integer() else figure
+        return "" if self.problem(meant) else f"; {value} is {meant:.12g}"
 
     def _wanted(self) -> str:
         if self.choices:

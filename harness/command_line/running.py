@@ -186,7 +186,7 @@ def new(name: str, kind: str, host: str, into: Path) -> None:
 
     They run as they are, and are yours to change.
     """
-    from harness.commands.new import kinds, write
+    from harness.commands.new import has_password, kinds, write
     from harness.errors import nearest
 
     if kind not in kinds():
@@ -198,7 +198,10 @@ def new(name: str, kind: str, host: str, into: Path) -> None:
     for path in written:
         click.echo(f"wrote {path}")
     scenario, config, _ = written
-    click.echo(f"\nSee what it would do:  springback plan {scenario} --config {config}")
+    click.echo()
+    if has_password(kind):  # every login would be refused
+        click.echo("Password of its users: export SPRINGBACK_PASSWORD=…")
+    click.echo(f"See what it would do:  springback plan {scenario} --config {config}")
     click.echo(f"Run it:                springback run {scenario} --config {config}")
 
 

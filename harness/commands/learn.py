@@ -115,13 +115,13 @@ def summary(learned: Learned) -> list[str]:
         if (horizon := expected.within(days))
     ]
     if ahead is not None:
-        before = "a week" if ahead.lag_days == 7 else "a day"
+        before = "the same day of the week before" if ahead.lag_days == 7 else "the day before"
         lines.append(
-            f"level of the day that follows: as {before} before, which was wrong by {ahead.error_ratio:.1%} of the "
-            f"mean level on {ahead.tested_days} days"
+            f"forecast of the next day: the level of {before}; on {ahead.tested_days} days such a forecast was off by "
+            f"{ahead.error_ratio:.1%} of the mean level"
         )
     else:
-        lines.append("level of the day that follows: not told, three whole days are needed to test it")
+        lines.append("forecast of the next day: none, as three whole days are needed to test it")
     return lines
 
 

@@ -106,7 +106,8 @@ def load(locustfile: str, arguments: list[str], to_be_judged: bool = False) -> L
     places = OptionPlaces(parser)
     connection_guard.arm(allowed_hosts(getattr(parsed, "allow_host", "")))
     tls.arm(tls.RunTls.of(parsed))
-    known = [text for action in parser._actions for text in action.option_strings]
+    of_stock_users = locust_options.OF_THE_SHAPE.values()  # refused beside a shape, so nobody is to be led there
+    known = [text for action in parser._actions for text in action.option_strings if text not in of_stock_users]
     unreadable = [
         _no_such_option(flag, known, locustfile) + ("" if argument in arguments else places.of(flag))
         for argument, flag in ((argument, argument.partition("=")[0]) for argument in unknown)

@@ -28,6 +28,11 @@ def kinds() -> tuple[str, ...]:
     return tuple(sorted(path.name.removesuffix(".py.j2") for path in TEMPLATES.glob("*.py.j2")))
 
 
+def has_password(kind: str) -> bool:
+    """Whether its users log in."""
+    return "secret=True" in (TEMPLATES / f"{kind}.py.j2").read_text(encoding="utf-8")
+
+
 def write(name: str, kind: str, host: str, directory: Path) -> list[Path]:
     """Writes the three files and returns them. Raises ConfigurationError with everything that is in the way; then
     nothing is written.
@@ -49,7 +54,7 @@ def write(name: str, kind: str, host: str, directory: Path) -> list[Path]:
         "name": name,
         "file": file,
         "kind": kind,
-        "has_password": "secret=True" in (TEMPLATES / f"{kind}.py.j2").read_text(encoding="utf-8"),
+        "has_password": has_password(kind),
         "packages": PACKAGES.get(kind, ()),
         "host": host,
         "foreign": foreign,

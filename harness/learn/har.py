@@ -58,11 +58,17 @@ def read_har(name: str, host: str = "") -> Visit:
         if origin == chosen:
             _take(entry["request"], visit)
         else:
-            visit.left_out[f"to another host, {origin}" if origin else "no request to an http address"] += 1
+            visit.left_out[f"to another host, {origin}" if origin else _not_http(entry)] += 1
     if not visit.steps:
         why = "; ".join(f"{count}: {reason}" for reason, count in visit.left_out.items())
         raise ConfigurationError(f"{name}: no request that can be sent as it is ({why}); record one with GETs")
     return visit
+
+
+def _not_http(entry: dict[str, Any]) -> str:
+    if str(entry["request"].get("url", "")).startswith(("ws:", "wss:")):
+        return "a WebSocket: `springback new NAME --kind websocket` writes a scenario for it"
+    return "no request to an http address"
 
 
 def _entries(name: str) -> list[dict[str, Any]]:

@@ -125,7 +125,7 @@ class _File:
         if self.without_request:
             note += f"; left out {self.without_request:,} without a request"
         if self.backward:
-            note += f"; times go back {self.backward:,} times, and each line counts at its own"
+            note += f"; {self.backward:,} lines are earlier than the line before, and each counts at its own time"
         zones = sorted(zone for zone in self.zones if zone)
         if len(zones) > 1:
             note += f"; zones {', '.join(zones)}, all taken in UTC"

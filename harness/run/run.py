@@ -207,7 +207,8 @@ class Run:
         for sample in report.samples:
             self.live.add(sample)
         if report.final and node not in self.live.nodes.finished:
-            if not self.stopping.has_begun and not report.whole:
+            # Whoever has no plan, because there was no run, has left nothing.
+            if not self.stopping.has_begun and not report.whole and node in self.live.nodes.joined:
                 self.note_lost(node, LEFT)
             self._requests += report.requests
             self._unfinished += report.unfinished

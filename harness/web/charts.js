@@ -218,7 +218,8 @@ function grid(pen, chart, logarithmic, bottom, top, y, x, view, colour) {
 
 function nothing(pen, chart, data, high, colour, room) {
   pen.fillStyle = colour("--muted"); pen.textAlign = "center"; pen.font = "13px system-ui, Roboto, sans-serif";
-  pen.fillText(data.newest < 0 ? "The first second is not over yet." : chart.nothing || NOTHING, LEFT + room / 2, TOP + high / 2);
+  const early = data.isOver ? "The run ended before its first second." : "The first second is not over yet.";
+  pen.fillText(data.newest < 0 ? early : chart.nothing || NOTHING, LEFT + room / 2, TOP + high / 2);
   pen.textAlign = "left"; pen.font = "11px system-ui, Roboto, sans-serif";
 }
 

@@ -106,6 +106,8 @@ class RunForm extends HTMLElement {
       if (closed) closed.open = true;
     }
     const head = isRefusal && problems.length ? [make("p", { class: "word" }, `Not started: ${problems.length === 1 ? "1 thing" : `${problems.length} things`} to put right`)] : [];
+    const beside = problems.length - others.length;
+    if (isRefusal && beside && others.length) others.push(`${beside} more: see the ${beside === 1 ? "field" : "fields"} marked below`);
     this.general.replaceChildren(...head, ...(others.length ? [make("ul", {}, ...others.map((text) => make("li", {}, text)))] : []));
     this.general.hidden = !head.length && !others.length;
     if (isRefusal && first) first.focus();

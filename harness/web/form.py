@@ -44,7 +44,7 @@ def install(web_ui: WebUI, master: Master) -> None:
         problems = list(_prepare(web_ui, master, shown, fields))
         if problems:
             host = web_ui.environment.host
-            by_field = form_fields.by_field(problems, shown)
+            by_field = form_fields.by_field(problems, shown, fields.get("host", ""))
             return jsonify({"success": False, "message": _in_words(problems), "host": host, "problems": by_field})
         _set_as_text(web_ui, shown, fields)
         # Locust's own view reads the form once more.
@@ -84,7 +84,7 @@ def install(web_ui: WebUI, master: Master) -> None:
         chosen: Any = (web_ui.environment.available_shape_classes or {}).get(fields.get("shape_class", ""))
         values = _values(web_ui, fields, _allowed(web_ui, shown))
         shape, problems = master.request.try_out(values, fields.get("host"), chosen)
-        found = form_fields.by_field(problems, shown)
+        found = form_fields.by_field(problems, shown, fields.get("host", ""))
         # A value that could not be read is not the shape's: it would be drawn as it was.
         has_shape = not shape.parameters.keys() & {name for name, _ in found} and not shape.problems()
         return jsonify({"problems": found, "preview": form_fields.preview(shape) if has_shape else None})

@@ -115,12 +115,16 @@ def preview(shape: PhasedShape) -> dict[str, Any]:
     }
 
 
-def by_field(problems: Iterable[str], shown: set[str]) -> list[list[str]]:
-    """(name of the field, problem) of each; the name is empty where it is about no field, or about several."""
-    return [[next(_names_in(problem, shown), ""), problem] for problem in problems]
+def by_field(problems: Iterable[str], shown: set[str], host: str = "") -> list[list[str]]:
+    """(name of the field, problem) of each; the name is empty where it is about no field, or about several. ``host`` is
+    what stands in its field: a problem may begin with it.
+    """
+    return [[next(_names_in(problem, shown, strip_url(host.strip())), ""), problem] for problem in problems]
 
 
-def _names_in(problem: str, shown: set[str]) -> Iterator[str]:
+def _names_in(problem: str, shown: set[str], host: str) -> Iterator[str]:
+    if host and problem.lstrip("'").startswith(host):
+        yield "host"
     if problem.startswith("the host ") or "--host " in problem or "--allow-host" in problem:
         yield "host"
     for found in _FLAG.finditer(problem):

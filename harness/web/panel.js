@@ -129,6 +129,7 @@ class Panel extends HTMLElement {
     if (!here) return;
     // The instant is told to a tenth of a second.
     data.complete = status.state === "running" ? Math.floor(status.elapsed_s - 0.1) - 1 : Infinity;
+    data.isOver = isOver;
     const marks = this.lettered(data, state);
     this.tiles.show(this.tileFacts(status, state, data));
     this.charts.show(data, marks);

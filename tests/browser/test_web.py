@@ -168,6 +168,7 @@ def test_a_target_that_is_down_gives_a_verdict_in_the_tab(ui: Session) -> None:
     told = ui.run_once(host=f"http://127.0.0.1:{free_port()}")
     assert told["verdict"]["outcome"] == "INCONCLUSIVE"
     assert "not healthy before the start" in str(told["verdict"])
+    assert told["nodes_lost"] == [], "nobody was asked to make any load"
     assert ui.target.url != told["target"]
 
 

@@ -12,8 +12,10 @@ from typing import Any
 
 import pytest
 import yaml
+from click.testing import CliRunner
 
 import harness
+from harness.cli import cli
 from harness.commands.new import kinds, write
 from harness.findings import BASELINE
 from harness.live.stop_rules import ERROR_RATIO, parse
@@ -52,6 +54,16 @@ def test_the_ci_job_has_what_its_scenario_needs(tmp_path: Path, kind: str) -> No
     assert spike.get("env") == ({"SPRINGBACK_PASSWORD": "${{ secrets.SPRINGBACK_PASSWORD }}"} if asks else None)
     assert ("secret SPRINGBACK_PASSWORD" in workflow.read_text()) is asks
     assert "password =" not in config.read_text()
+
+
+@pytest.mark.parametrize("kind", kinds())
+def test_whoever_needs_a_password_is_told_where_it_is_given(tmp_path: Path, kind: str) -> None:
+    """Or the first run would be one of refused logins."""
+    told = CliRunner().invoke(cli, ["new", "spring-sale", "--kind", kind, "--into", str(tmp_path)])
+    assert told.exit_code == 0, told
+    assert ("export SPRINGBACK_PASSWORD=" in told.output) is (
+        "secret=True" in (tmp_path / "spring_sale.py").read_text()
+    )
 
 
 @pytest.mark.parametrize("kind", kinds())

@@ -339,3 +339,23 @@ def test_a_criterion_of_a_class_that_the_run_does_not_have_is_refused() -> None:
         "requests='@Logi *' of @Logi *: no class of users is called 'Logi'; did you mean Login?",
         "requests='@ Login' of @ Login: no class of users is called ''; this run has Login",
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "meant"),
+    [
+        ("baseline_s", "30s", "30"),
+        ("baseline_s", "2 min", "120"),
+        ("herd_users", "20users", ""),
+        ("alert_error_ratio", "5%", "0.05"),
+        ("alert_error_ratio", "500%", ""),
+        ("alert_memory_growth_bytes", "200MB", "200000000"),
+        ("ready_timeout_s", "1e3s", ""),
+    ],
+)
+def test_of_a_number_with_its_unit_the_bare_number_is_told(name: str, given: str, meant: str) -> None:
+    """Nobody has to find out in what unit an option is, or how its limit is written."""
+    with pytest.raises(ConfigurationError) as refused:
+        settings.read(values(scenario(), **{name: given}), scenario(), Small(), HOST)
+    (message,) = refused.value.messages
+    assert message.partition("; ")[2] == (f"{given} is {meant}" if meant else "")

@@ -84,7 +84,7 @@ def test_a_series_is_learned_too(tmp_path: Path) -> None:
     told = "\n".join(learn(str(tmp_path / "rps.csv"), tmp_path / "out"))
     assert "read 384 rows: Time as the time, rps as the level, times in milliseconds" in told
     assert "16 days known, in windows of 1 h" in told and "1 spike of" in told and "put yours into REQUESTS" in told
-    assert "as a week before" in told
+    assert "the level of the same day of the week before" in told
     assert '(1, "GET", "/", ["/"])' in (tmp_path / "out" / "learned_spike.py").read_text()
 
 

@@ -42,6 +42,7 @@ VISIT = (
     entry("GET", f"https://shop.example/reset/{SECRET}"),
     entry("GET", f"https://cdn.example/a.js?sig={SECRET}"),
     entry("GET", f"data:text/plain,{SECRET}"),
+    entry("GET", f"wss://shop.example/feed?key={SECRET}"),
 )
 
 
@@ -66,6 +67,7 @@ def test_a_visit_is_taken_over_without_what_may_be_secret(tmp_path: Path) -> Non
         "left out 1: a part of the path that may be a secret",
         "left out 1: to another host, https://cdn.example",
         "left out 1: no request to an http address",
+        "left out 1: a WebSocket: `springback new NAME --kind websocket` writes a scenario for it",
     ):
         assert words in "\n".join(told) and words in text
     command = f"springback run {tmp_path / 'visit.py'} --host http://127.0.0.1:8000"

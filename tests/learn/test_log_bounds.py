@@ -60,7 +60,8 @@ def test_what_is_said_of_a_log_that_is_whole_and_of_what_it_lacks(tmp_path: Path
     title = "nginx or Apache, common or combined"
     seen = [common(Seen(START + n)) for n in (5, 3, 4, 1)]
     (note,) = read_logs([written(tmp_path / "a.log", *seen)]).notes
-    assert note == f"{tmp_path}/a.log: 4 lines, {title}; times go back 2 times, and each line counts at its own"
+    backward = "2 lines are earlier than the line before, and each counts at its own time"
+    assert note == f"{tmp_path}/a.log: 4 lines, {title}; {backward}"
     empty = '10.0.0.1 - - [13/Jun/2026:10:00:00 +0000] "-" 408 0'
     traffic = read_logs([written(tmp_path / "b.log", common(Seen(START)), empty)])
     assert traffic.notes == [f"{tmp_path}/b.log: 2 lines, {title}; left out 1 without a request"]

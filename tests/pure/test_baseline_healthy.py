@@ -271,11 +271,12 @@ def test_load_is_not_the_cause_where_every_request_is_answered_and_none_well(
     """By a cause of the user's own as well; but for statuses with which a service says that it has too much to do."""
     slices = tuple(Slice(t, "w", "POST /login", cause, 20, 0, {}, status=status) for t in range(SECONDS))
     refused = dataclasses.replace(run(lambda _: 20), slices=slices)
-    answered = "not one was answered well, so load is not the cause: mend what is asked, and how (the path, the method"
+    answered = f"was answered well ({cause}), so load is not the cause: correct the request (path, method, body"
     less = "mend that, or begin with less load, before"
     found = judged(refused)
     assert found.outcome is Outcome.INCONCLUSIVE
     assert (less if of_load else answered) in found.reason and (answered if of_load else less) not in found.reason
+    assert of_load or not {"alert", "p95"} & set(found.reason.split()), "one cause, told once"
     for other in (Slice(3, "w", "GET /", "timeout", 1, 0, {}), Slice(3, "w", "GET /", OK, 1, 0, {1: 1}, status=200)):
         assert less in judged(dataclasses.replace(refused, slices=(*slices, other))).reason, "not all of them"
 

@@ -289,9 +289,9 @@ def test_a_version_that_nobody_wrote_fails_only_in_a_whole_recording() -> None:
 
 def test_the_way_that_is_judged_is_in_the_title_and_what_nobody_wrote_is_counted() -> None:
     run = recording(*ONE_THEN_TWO, read(2, 4, 5, via="replica"), read(7, 4, 5, via="replica"))
-    assert judged(run, "linearizability").title == "linearizability of each item"
+    assert judged(run, "linearizability").title == "items that are not linearizable"
     found = judged(run, "linearizability", via="replica")
-    assert found.title == "linearizability of each item, by way of replica"
+    assert found.title == "items that are not linearizable, by way of replica"
     nobody = "reads of a version whose write is not in the recording"
     assert judged(run, "stale_reads").evidence[nobody] == 1
     assert nobody not in judged(recording(*ONE_THEN_TWO, read(2, 4, 5)), "stale_reads").evidence

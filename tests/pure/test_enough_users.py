@@ -292,7 +292,9 @@ def test_a_baseline_that_waits_for_our_users_is_not_called_unhealthy() -> None:
     )
     header = dataclasses.replace(late.header, criteria=specs)
     verdict = judge(dataclasses.replace(late, header=header))
-    assert verdict.reason.startswith("enough users for the arrivals: 1,200 of 1,800 arrivals (baseline, Visitor)")
+    assert verdict.reason.startswith(
+        "arrivals that waited for a free user: 1,200 of 1,800 arrivals (baseline, Visitor)"
+    )
     objecting = {each.kind: each.reason for each in verdict.findings if each.is_guard and each.voids}
     assert set(objecting) == {"enough_users"}, objecting
 
@@ -305,7 +307,7 @@ def test_a_target_that_fails_counted_from_the_send_fails_all_the_same() -> None:
     latency = found["latency_quantile"]
     assert (latency.outcome, latency.voided_by) == (Outcome.FAIL, None)
     assert latency.figure == pytest.approx(3, rel=0.01)
-    assert "enough users for the arrivals" in latency.reason
+    assert "arrivals that waited for a free user" in latency.reason
     assert found["error_ratio"].voided_by is not None, "what no user was free for is no failure of the target's"
 
 

@@ -32,7 +32,7 @@ def test_two_users_for_ten_arrivals_a_second_prove_nothing_about_a_target_that_t
     guard = outcome.finding("enough_users")
     assert guard["outcome"] == "INCONCLUSIVE" and guard["figure"] > 0.5
     assert "give them about 6 users" in guard["reason"] or "give them about 5 users" in guard["reason"]
-    assert "enough users for the arrivals" in outcome.out.splitlines()[2], "the verdict's one sentence names the cause"
+    assert "arrivals that waited for a free user" in outcome.out.splitlines()[2], "it names the cause"
 
 
 def enough(directory: Path) -> Finished:

@@ -31,7 +31,7 @@ class FailOpen(Estimate):
     error ratio: what fails until a connection is given up comes in a few seconds together.
     """
 
-    title = "reads while the cache is away"
+    title = "failed reads while the cache is away"
     unit = "ratio"
     evidence = CLIENTS
 

@@ -32,7 +32,7 @@ class Linearizability(Criterion):
     reads_cap: int = parameter(OPERATIONS_CAP, "reads of one item that are checked", lowest=1)
 
     def judge(self, recording: Recording) -> Finding:
-        title = "linearizability of each item" + (f", by way of {self.via}" if self.via != "*" else "")
+        title = "items that are not linearizable" + (f", by way of {self.via}" if self.via != "*" else "")
         seen = history_of(recording, self.via)
         reason = nothing_read(recording, seen, self.via, self.needs)
         if reason and (seen.set_aside or not seen.unwritten):

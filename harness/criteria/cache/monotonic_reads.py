@@ -14,7 +14,7 @@ class MonotonicReads(SessionGuarantee):
     version of the item before, stay within a limit.
     """
 
-    title = "monotonic reads"
+    title = "reads older than an earlier read of the session"
     known = "that the session had read before"
     remedy = "a session has to read an item again after it was answered with a version of it"
 

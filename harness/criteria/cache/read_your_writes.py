@@ -15,7 +15,7 @@ class ReadYourWrites(SessionGuarantee):
     item before, stay within a limit.
     """
 
-    title = "read your writes"
+    title = "reads older than an earlier write of the session"
     known = "that the session had written before"
     remedy = "a session has to read an item after its own write of it had a good answer"
 

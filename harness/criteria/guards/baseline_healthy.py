@@ -57,6 +57,7 @@ FEWEST = 5
 """Requests of a class of users that say how it is served: fewer may all fail by bad luck …"""
 FEWEST_OF_NAME = 20
 """… and of a class and a name: some may be there to fail."""
+CORRECT_REQUEST = "correct the request (path, method, body, login), or the check of its answer"
 EDGE_S = 0.5
 """A fault that comes with the end of the baseline is none in it."""
 
@@ -100,8 +101,13 @@ class BaselineHealthy(Guard):
         if problems:
             # An alert counts what sent nothing, which no smaller load makes less.
             many = idle.total() > self.limit * (tally.intended + idle.total())
-            remedy = nothing_sent(idle) if many else _remedy(tally, phases.slices_of(answered, phase))
-            reason = f"{'; '.join(problems)}: {remedy}, before anything is compared with it"
+            if not many and _is_never_well_whatever_the_load(tally, phases.slices_of(answered, phase)):
+                problems = [*_faults(recording, phase), _never_well(tally)]  # latency and alerts tell nothing more
+                remedy = CORRECT_REQUEST
+            else:
+                remedy = nothing_sent(idle) if many else "mend that, or begin with less load"
+                remedy += ", before anything is compared with it"
+            reason = f"{'; '.join(problems)}: {remedy}"
             return self.finding(Outcome.INCONCLUSIVE, reason, tally.error_ratio)
         return self.finding(Outcome.PASS, "well within the run's own limits, and steady", tally.error_ratio)
 
@@ -135,12 +141,14 @@ class BaselineHealthy(Guard):
                 yield f"the alert {episode.alert} held for most of it ({in_words(episode.worst)})"
 
 
-def _remedy(tally: tallies.Tally, pieces: Iterable[Slice]) -> str:
+def _is_never_well_whatever_the_load(tally: tallies.Tally, pieces: Iterable[Slice]) -> bool:
     """Less load helps no request that is answered, and never well: by its status, or by the user's own check."""
-    if not tally.ok and all(_answered_whatever_the_load(piece) for piece in pieces if piece.count):
-        asked = "what is asked, and how (the path, the method, the body, the login)"
-        return f"not one was answered well, so load is not the cause: mend {asked}, or what checks the answer"
-    return "mend that, or begin with less load"
+    return not tally.ok and all(_answered_whatever_the_load(piece) for piece in pieces if piece.count)
+
+
+def _never_well(tally: tallies.Tally) -> str:
+    causes = ", ".join(list(tally.causes)[:3])
+    return f"not one of {tally.intended:,} requests was answered well ({causes}), so load is not the cause"
 
 
 def _answered_whatever_the_load(piece: Slice) -> bool:

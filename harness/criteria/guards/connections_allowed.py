@@ -20,7 +20,7 @@ class ConnectionsAllowed(Guard):
     they wanted there is not known, so what was measured is not what was planned.
     """
 
-    title = "load stayed where it may go"
+    title = "connections to hosts that were not allowed"
     unit = "connections"
 
     def judge(self, recording: Recording) -> Finding:

@@ -90,7 +90,7 @@ class EnoughUsers(Guard):
     the send as well is the target's own, and stands.
     """
 
-    title = "enough users for the arrivals"
+    title = "arrivals that waited for a free user"
     unit = "ratio"
     guarded = (CLIENTS,)
     of_generator = True

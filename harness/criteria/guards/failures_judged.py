@@ -40,7 +40,7 @@ class FailuresJudged(Guard):
     counts where no criterion judges that. It voids nothing: what was measured stays measured.
     """
 
-    title = "failures are judged"
+    title = "failures that no criterion looks at"
     unit = "ratio"
     guarded: ClassVar[tuple[str, ...]] = ()
 

@@ -20,6 +20,8 @@ ONLY_MACHINE = "machine that makes the load"
 """Where no other takes part, nobody speaks of a master."""
 WINDOW_S = 5.0
 """Shorter bursts of others happen on every machine, and processes are sampled at instants a second apart."""
+HYPERVISOR, OTHERS = "stolen by the hypervisor", "taken by other processes"
+TOOK = {HYPERVISOR: "the hypervisor took", OTHERS: "other processes took"}
 LEAST_TOLD = 0.001
 """Share of which nothing is said: the parts that are told add up to the figure, as it is shown."""
 
@@ -34,7 +36,7 @@ class MachinePressure(Guard):
     is used up, slows down clients, and the target where it is on the same machine.
     """
 
-    title = "machine left to the run"
+    title = "CPU taken by others"
     unit = "ratio"
     guarded: ClassVar[tuple[str, ...]] = (CLIENTS, TARGET)
     of_generator = True
@@ -68,9 +70,9 @@ class MachinePressure(Guard):
             return self.inconclusive("no load process sampled its machine, so nobody knows who else was busy there")
         figure = max(shares, default=None)
         if not reasons:
-            told = "; ".join(["others took no more of any machine than they may", *unknown])
+            told = "; ".join([f"others took no more than {percent(self.limit)} of the CPUs of any machine", *unknown])
             return self.finding(Outcome.PASS, told, figure, evidence=evidence)
-        remedy = "end what else runs there, or take a machine that is left to the run"
+        remedy = "stop what else runs there, or use a machine on which nothing else runs"
         finding = self.finding(Outcome.INCONCLUSIVE, f"{'; '.join(reasons)}: {remedy}", figure, evidence=evidence)
         return dataclasses.replace(finding, voids=(CLIENTS, TARGET) if about_target else (CLIENTS,))
 
@@ -82,8 +84,8 @@ class MachinePressure(Guard):
         was_full = each.means((each.idle_cores < machine.FULL_RATIO * each.cpus).astype(float), WINDOW_S) > 0
         others = np.maximum(0.0, each.means(each.others_cores / each.cpus, WINDOW_S))
         taken = {
-            "stolen by the hypervisor": each.means(each.steal_cores / each.cpus, WINDOW_S),
-            "taken by other processes": np.where(was_full | np.isnan(others), others, 0.0),
+            HYPERVISOR: each.means(each.steal_cores / each.cpus, WINDOW_S),
+            OTHERS: np.where(was_full | np.isnan(others), others, 0.0),
         }
         known = np.any([np.isfinite(part) for part in taken.values()], axis=0)
         if known.any():
@@ -94,10 +96,10 @@ class MachinePressure(Guard):
             evidence |= {f"{name}, {cause}": round(part, 4) for cause, part in parts.items()}
             if total[at] > self.limit:
                 told = " and ".join(
-                    f"{percent(part)} were {cause}" for cause, part in parts.items() if part > LEAST_TOLD
+                    f"{TOOK[cause]} {percent(part)}" for cause, part in parts.items() if part > LEAST_TOLD
                 )
                 when = f"{_when(each, at)}, limit {percent(self.limit)}"
-                yield f"of the {each.cpus[at]:.0f} CPUs of the {called} {told} {when}"
+                yield f"{told} of the {each.cpus[at]:.0f} CPUs of the {called} {when}"
         throttled = each.means(each.throttled_ratio, WINDOW_S)
         if np.isfinite(throttled).any():
             at = int(np.nanargmax(throttled))

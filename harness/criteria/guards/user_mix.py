@@ -24,7 +24,7 @@ class UserMix(Guard):
     make of it: half a class's one iteration more or less in each of the two.
     """
 
-    title = "same mix of users in all phases"
+    title = "change in the mix of users"
     unit = "ratio"
     guarded: ClassVar[tuple[str, ...]] = (BASELINE,)
 

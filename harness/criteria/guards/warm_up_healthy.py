@@ -23,7 +23,7 @@ class WarmUpHealthy(Guard):
     the course of the run void nothing: they may be the very thing that the load has done to the target.
     """
 
-    title = "users got ready"
+    title = "failures while users got ready"
     unit = "ratio"
     of_target = True
 

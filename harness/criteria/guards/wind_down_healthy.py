@@ -24,7 +24,7 @@ class WindDownHealthy(Guard):
     They are in no phase, so nothing else judges them. It voids nothing: what was measured before stays measured.
     """
 
-    title = "users came to their end"
+    title = "failures after the last phase"
     unit = "ratio"
     guarded: ClassVar[tuple[str, ...]] = ()
 

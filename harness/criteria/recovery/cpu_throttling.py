@@ -58,8 +58,8 @@ class CpuThrottling(Criterion):
         known = tell if self.only_where_measured else quotas(recording)
         if not known:
             return self.inconclusive(
-                "no container was sampled, so nobody knows of a quota: the probes cgroup, docker_container and "
-                "kubernetes_pods tell"
+                "no container was sampled; if the target runs in one, name it with --probe, and its CPU quota is "
+                "looked at, too"
             )
         start_s, end_s = stretch[0].start_s, stretch[-1].end_s
         worst = max(

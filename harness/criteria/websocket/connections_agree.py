@@ -25,7 +25,7 @@ class ConnectionsAgree(Criterion):
     believe to be connected and are not.
     """
 
-    title = "clients and target agree on the connections"
+    title = "connections that only clients or target count"
     unit = "ratio"
     evidence = CLIENTS
 

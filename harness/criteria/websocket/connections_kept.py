@@ -25,7 +25,7 @@ class ConnectionsKept(Criterion):
     figure has no uncertainty.
     """
 
-    title = "connections kept"
+    title = "connections lost"
     unit = "ratio"
     evidence = CLIENTS
 

@@ -39,7 +39,7 @@ class MessageDelivery(Criterion):
     PASS where the target refused more than a few, or sent what nobody can read.
     """
 
-    title = "messages delivered once"
+    title = "messages lost, doubled or misdelivered"
     unit = "ratio"
     evidence = CLIENTS
 
