@@ -25,6 +25,7 @@ from harness.load.outcomes import ExpectedStatuses
 from harness.load.report import Report
 from harness.load.request_log import RequestLog
 from harness.load.run_plan import Plan
+from harness.load.short_collections import ShortCollections
 from harness.load.started_users import StartedUsers
 from harness.load.traces import traces_of
 from harness.recording import Line, Operations, ProbeSample, Unanswered
@@ -76,6 +77,7 @@ class NodeReporter:
         self._deliver_final = deliver_final
         self._place = place
         self._monitor = GeneratorMonitor(place.tells, self._users_there)
+        self._collections = ShortCollections()
         self._settled = False
         self._closed = Event()
         self.delivered = False
@@ -117,9 +119,7 @@ class NodeReporter:
     def begin(self, plan: Plan) -> None:
         """The plan has come: pacers go, and a paced node settles by itself after the last phase."""
         if self.node.plan is None:
-            # Ten thousand users who are ready by now are half a second for each collection that looks at them.
-            gc.collect()
-            gc.freeze()
+            self._collections.begin()  # the users are ready by now
             self.node.begin(plan)
             if plan.paced:
                 self._watcher = gevent.spawn(self._settle_at_end)
@@ -297,6 +297,7 @@ class NodeReporter:
         if not self._settled:
             self._closed.set()  # closed without a report: nobody has to wait for one
         self._settled = True
+        self._collections.end()
         self._monitor.stop()
         if self._watcher is not None and self._watcher is not gevent.getcurrent():
             self._watcher.kill(block=False)
