@@ -37,7 +37,7 @@ def pooled(verdicts: Sequence[Verdict], planned: int) -> Verdict:
     """One verdict over those of the runs that left one, of so many that were planned."""
     findings = [
         *(_pool(found, planned) for found in _by_criterion(verdicts)),
-        *(_of_guard(found) for found in (*objections(verdicts), *_of_target(verdicts))),
+        *(_of_guard(found) for found in objections(verdicts, is_about_target)),
     ]
     findings.sort(key=lambda finding: (finding.is_guard, -finding.outcome.rank))
     missing = planned - len(verdicts)
@@ -62,15 +62,6 @@ def _by_criterion(verdicts: Sequence[Verdict]) -> list[list[Finding]]:
         for finding in verdict.findings:
             if not finding.is_guard:
                 found.setdefault(finding.criterion, []).append(finding)
-    return list(found.values())
-
-
-def _of_target(verdicts: Sequence[Verdict]) -> list[list[Finding]]:
-    """Guards by which the target has made runs void, each with all of these."""
-    found: dict[str, list[Finding]] = {}
-    for finding in (finding for verdict in verdicts for finding in verdict.findings):
-        if finding.voids and finding.outcome is Outcome.INCONCLUSIVE and is_about_target(finding.kind):
-            found.setdefault(finding.criterion, []).append(finding)
     return list(found.values())
 
 

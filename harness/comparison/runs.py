@@ -219,7 +219,7 @@ def _of_guards(first: Sequence[Verdict], second: Sequence[Verdict]) -> list[Find
     """One finding for each guard that objects in any run. FAIL where it failed in so many more runs of the second that
     chance would hardly have it so (one-sided, exact); else INCONCLUSIVE.
     """
-    found = {each[0].criterion: each for each in objections([*first, *second])}
+    found = {each[0].criterion: each for each in objections([*first, *second], criteria_folder.is_about_target)}
     return [_of_guard(each, first, second) for each in found.values()]
 
 

@@ -181,6 +181,15 @@ def test_a_run_that_a_guard_voids_does_not_count() -> None:
     assert found(compared(herds(1), second, 0.1), "latency_quantile").outcome is Outcome.INCONCLUSIVE
 
 
+def test_a_run_that_the_target_itself_made_void_is_no_accident() -> None:
+    """It was down before the load; a load generator out of breath says nothing of it."""
+    down, saturated = recordings.login_herd(seed=11, healthy_before=False), recordings.saturated(seed=11)
+    whole = compared(herds(1), [*herds(11), (down, judge(down)), (saturated, judge(saturated))], 0.1)
+    told = found(whole, "target_healthy")
+    assert told.outcome is Outcome.INCONCLUSIVE and " and 1 of " in told.reason
+    assert not [each for each in whole.findings if each.criterion == "generator_health"]
+
+
 def test_of_two_herds_there_is_one_observation_each() -> None:
     whole = compared([herd(1)], [herd(11, drain_per_s=100)], 0.1)
     assert whole.outcome is Outcome.INCONCLUSIVE
