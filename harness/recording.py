@@ -142,6 +142,13 @@ class ProbeSample:
     values: Mapping[str, float]
     error: str | None = None
 
+    @property
+    def is_of_nothing(self) -> bool:
+        """Whether nothing was sampled, as when the sample before had not ended: then the source is the probe's own
+        name, and no further one of what it samples.
+        """
+        return self.error is not None and self.source == self.probe
+
 
 READ, WRITE, INVALIDATE, TAKE, STEP = "read", "write", "invalidate", "take", "step"
 ADMITTED, REFUSED, BYPASS = "admitted", "refused", "bypass"

@@ -263,6 +263,13 @@ def test_a_process_that_was_never_read_may_have_connections() -> None:
     assert found.outcome is Outcome.INCONCLUSIVE and "api1 could not be read" in found.reason
 
 
+def test_a_sample_that_was_left_out_is_no_process_with_connections() -> None:
+    whole = run(*HELD, gauge=dict.fromkeys(TIMES, (100.0, 100.0)))
+    skipped = ProbeSample(12.0, "prometheus", "prometheus", {}, "skipped: the sample before")
+    found = judged("connections_agree", dataclasses.replace(whole, probes=(*whole.probes, skipped)), metric=GAUGE)
+    assert found.outcome is Outcome.PASS, found.reason
+
+
 def test_another_page_without_the_gauge_does_not_count() -> None:
     whole = run(*HELD, gauge=dict.fromkeys(TIMES, (100.0, 100.0)))
     other = tuple(ProbeSample(t, "prometheus", "upstream", {"calls": 1.0}) for t in TIMES)

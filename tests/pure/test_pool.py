@@ -748,3 +748,14 @@ def test_four_samples_of_the_end_show_what_is_in_use(samples: int, is_known: boo
     found = judged("pool_stable", run)
     assert ("4 needed" in found.reason) is not is_known
     assert not is_known or found.evidence["samples after"] == 4
+
+
+@pytest.mark.parametrize("criterion", ["pool_stable", "leaked_connections", "pool_saturation"])
+def test_a_sample_that_was_left_out_is_no_process(criterion: str) -> None:
+    """One before it took longer than a second, as on a busy machine: then its source is the probe's own name."""
+    whole = closed_pool()
+    skipped = (ProbeSample(t + 0.1, levels.PROBE, levels.PROBE, {}, "skipped: the sample before") for t in (4, 31))
+    late = dataclasses.replace(whole, probes=(*whole.probes, *skipped))
+    found, expected = (judged(criterion, each) for each in (late, whole))
+    assert (found.outcome, found.figure) == (expected.outcome, expected.figure), found.reason
+    assert expected.figure is not None
