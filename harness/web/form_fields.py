@@ -14,6 +14,7 @@ from locust.web import WebUI
 from harness.clients.address import strip_url
 from harness.config.options import sections, unheeded
 from harness.config.scenario import Scenario
+from harness.parameters import text_of
 from harness.plugins import Parameter
 from shapes._phased import PhasedShape
 
@@ -60,7 +61,7 @@ def described(web_ui: WebUI, scenario: Scenario, shape: PhasedShape, shown: set[
 
 def _field(option: Parameter, values: dict[str, Any]) -> dict[str, Any]:
     value = values.get(option.name)
-    text = option.text if value is None else ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    text = option.text if value is None else str(value) if isinstance(value, bool) else text_of(value)
     ending = next((ending for ending in UNITS if option.name.endswith(f"_{ending}")), "")
     return {
         "name": option.name,
