@@ -230,8 +230,9 @@ def _missing_workers(recording: Recording, known: Mapping[str, ProcessSeries]) -
     and ended before the others, or before their parent, and not by a fault of ours.
     """
     settled_s = recording.header.phases[0].end_s
+    first_s = min((float(one.t[0]) for one in known.values()), default=0.0)
     for root, family in _families(known).items():
-        first_s, last_s = min(float(one.t[0]) for one in family), _last_s(known, root, family)
+        last_s = _last_s(known, root, family)
         if any(one.t[0] > first_s + SILENT_S for one in family):
             continue
         for one in family:

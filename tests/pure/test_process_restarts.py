@@ -174,6 +174,13 @@ def test_a_worker_of_a_fixed_set_that_ended_for_good_allows_no_pass(
     assert (f"port-80/2 since {end_s - 1} s ended" in finding.reason) is is_missing
 
 
+def test_a_child_that_came_in_the_course_of_the_run_and_ended_is_none_of_a_fixed_set() -> None:
+    """It was the only one: who hands a port over is named so until the old process has closed it."""
+    whole = run({"port-80": ()})
+    probes = (*whole.probes, *worker("port-80/9", 35, 40, 9))
+    assert found(dataclasses.replace(whole, probes=probes)).outcome is Outcome.PASS
+
+
 def test_a_worker_that_ends_with_the_run_or_with_its_master_was_not_replaced() -> None:
     """In the last second it may not have been read yet, and who ends with its master is counted with it."""
     two = worker("port-80/1", 0, END_S, 1)
