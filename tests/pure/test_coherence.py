@@ -367,6 +367,12 @@ def test_without_more_readers_than_the_limit_there_is_no_pass() -> None:
         assert (found.outcome, found.figure, found.interval) == (outcome, 1, (1, 1))
 
 
+def test_where_no_item_expired_nothing_is_known_of_a_stampede() -> None:
+    found = judged(recording(write(1, 0, 1), hit(1, 2, 2.1), hit(1, 3, 3.1)), "stampede")
+    assert found.outcome is Outcome.INCONCLUSIVE
+    assert found.reason.startswith("no item expired while it was read"), found.reason
+
+
 def test_misses_that_do_not_say_where_they_came_from_accuse_nobody() -> None:
     """They may all have waited for one load; what did say so is certain, and within the limit there is no doubt."""
     silent = [miss(1, 2 + n / 100, 2.5, source="") for n in range(20)]

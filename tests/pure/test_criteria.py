@@ -596,3 +596,9 @@ def test_what_would_settle_how_much_was_shed_is_said_where_it_is_open(limit: flo
     found = criteria.load(CriterionSpec("shed_ratio", {"phase": "recovery", "limit": limit})).judge(shedding(50, 200))
     assert (found.outcome is Outcome.INCONCLUSIVE) is told
     assert found.reason.endswith("; more requests or a longer phase would settle it") is told
+
+
+@pytest.mark.parametrize(("baseline", "later"), [({}, EVEN), (EVEN, {})], ids=["none before", "none after"])
+def test_where_nobody_was_started_there_is_no_mix_to_compare(baseline: dict[str, int], later: dict[str, int]) -> None:
+    found = judged("user_mix", mixed(baseline=baseline, spike=later, recovery=later))
+    assert found.outcome is Outcome.INCONCLUSIVE and "no mix to compare with" in found.reason

@@ -458,3 +458,12 @@ def test_replicas_are_given_back_when_there_are_no_more_than_before_for_good(
     points: tuple[tuple[float, float], ...], fall_s: float, back_s: float | None
 ) -> None:
     assert scale_in._given_back_s(points, 1, fall_s) == back_s
+
+
+def test_where_the_demand_never_rose_nothing_is_known_of_the_trigger() -> None:
+    """5 a second all the time, where one replica serves 15."""
+    risen = run(((-2.0, 1),), wanted=((-2.0, 1),))
+    flat = dataclasses.replace(risen, header=dataclasses.replace(risen.header, level=((0.0, 5.0), (74.0, 5.0))))
+    found = criteria.load(CriterionSpec("scaling_trigger", {**PAGE, "capacity_per_s": 15.0})).judge(flat)
+    assert found.outcome is Outcome.INCONCLUSIVE
+    assert found.reason.startswith("the demand never rose, so there was nothing to decide")

@@ -197,6 +197,12 @@ def held_untold(run: Recording, *, looked_at_before: bool) -> Recording:
     return dataclasses.replace(run, slices=slices, probes=(*early, *run.probes))
 
 
+def test_without_the_time_for_which_connections_are_held_no_level_is_full() -> None:
+    found = judged("pool_saturation", held_untold(closed_pool(), looked_at_before=False), requests="GET *")
+    assert found.outcome is Outcome.INCONCLUSIVE
+    assert found.reason.startswith("nothing tells for how long a connection is held"), found.reason
+
+
 @pytest.mark.parametrize("leaked", [2, 3])
 def test_what_the_load_of_the_baseline_held_hides_no_leak(leaked: int) -> None:
     """3 of its 4 are at a:1: as many as are out there in the end, whether they leaked or are a listener's."""

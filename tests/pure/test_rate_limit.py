@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import pytest
 
+from harness import criteria
 from harness.criteria.rate_limit._takes import Admissions, Key, Take, Window, by_source
 from harness.findings import Finding, Outcome
 from harness.recording import ADMITTED, BYPASS, REFUSED, TAKE, CriterionSpec, Operation, Recording
@@ -329,6 +330,12 @@ def test_the_default_limit_of_fairness(fewest: int, outcome: Outcome) -> None:
     ends = (at(t, REFUSED, key) for t in (1, 70) for key in ("k", "l"))
     given = by_default("key_fairness", *admitted(100, begin_s=5), *admitted(fewest, "l", begin_s=5), *ends)
     assert given == (outcome, fewest / 100)
+
+
+def test_where_no_key_had_anything_admitted_nothing_is_known_of_fairness() -> None:
+    refusals = (at(t, REFUSED, key) for t in (1, 70) for key in ("k", "l"))
+    fair = criteria.load(CriterionSpec("key_fairness")).judge(histories.recording(*refusals))
+    assert fair.outcome is INCONCLUSIVE and fair.reason.startswith("none of these keys had a request admitted")
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,8 @@ from harness import criteria
 from harness.findings import TARGET, Outcome
 from harness.recording import Recording
 from harness.recording_header import CriterionSpec
+from harness.recording_marks import FaultMark
+from tests import recordings
 from tests.pure import test_limits, test_limits_of_all, test_limits_of_failover
 from tests.pure.test_contract import NOTHING_TO_GUARD
 
@@ -38,6 +40,20 @@ def without_phases(run: Recording) -> Recording:
     return dataclasses.replace(run, header=dataclasses.replace(run.header, phases=phases))
 
 
+def without_sources(run: Recording) -> Recording:
+    """No answer says who gave it."""
+    silent = (
+        dataclasses.replace(each, operations=tuple(dataclasses.replace(one, source="") for one in each.operations))
+        for each in run.operations
+    )
+    return dataclasses.replace(run, operations=tuple(silent))
+
+
+def without_faults(run: Recording) -> Recording:
+    marks = tuple(mark for mark in run.marks if not isinstance(mark, FaultMark))
+    return dataclasses.replace(run, marks=marks)
+
+
 @pytest.mark.parametrize("name", sorted(CASES))
 def test_what_would_pass_does_not_without_its_lines_its_samples_or_its_phases(name: str) -> None:
     """One that names no phase is of the whole run."""
@@ -50,3 +66,34 @@ def test_what_would_pass_does_not_without_its_lines_its_samples_or_its_phases(na
         lacking.append(without_phases)
     for take_out in lacking:
         assert criterion.judge(take_out(whole)).outcome is not Outcome.PASS, take_out.__name__
+
+
+@pytest.mark.parametrize("name", ["back_in_rotation", "even_share", "out_of_rotation"])
+def test_who_answered_is_known_by_the_answers_alone(name: str) -> None:
+    criterion = criteria.load(CriterionSpec(name, CASES[name].others))
+    assert criterion.judge(without_sources(CASES[name].within())).outcome is not Outcome.PASS
+
+
+BY_FAULTS = (
+    *("back_in_rotation", "breaker_closes", "breaker_leak_through", "breaker_opens", "doubled_writes", "fail_open"),
+    *("fallback_time", "fast_fail_latency", "lost_writes", "out_of_rotation", "outage", "recovers_from_each_fault"),
+    *("rejoin_time", "single_primary"),
+)
+"""Criteria that say what a fault has done."""
+
+
+@pytest.mark.parametrize("name", BY_FAULTS)
+def test_where_nothing_was_injected_nothing_is_withstood(name: str) -> None:
+    criterion = criteria.load(CriterionSpec(name, CASES[name].others))
+    assert criterion.judge(without_faults(CASES[name].within())).outcome is not Outcome.PASS
+
+
+@pytest.mark.parametrize("name", sorted(set(criteria.available()) - NOTHING_TO_GUARD))
+def test_a_complete_run_of_which_nothing_was_recorded_passes_in_nothing_but_that(name: str) -> None:
+    """By default, and whether phases were planned or not."""
+    whole = recordings.healthy()
+    criterion = criteria.load(CriterionSpec(name))
+    for phases in (whole.header.phases, ()):
+        bare = Recording(dataclasses.replace(whole.header, phases=phases), end=whole.end)
+        passes = criterion.judge(bare).outcome is Outcome.PASS
+        assert passes is (name == "run_complete" and bool(phases))
