@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import yaml  # type: ignore[import-untyped]
+
 from harness.config import run_probes
-from harness.probes import Probe, load
+from harness.probes import Probe, load, name_of
+
+CONFIGURATION = Path(__file__).resolve().parents[2] / "deploy" / "kubernetes" / "configuration.yaml"
 
 
 def read(text: str) -> tuple[list[Probe], list[str]]:
@@ -36,3 +42,10 @@ def test_a_quotation_without_an_end() -> None:
     assert read('cgroup paths="a')[1] == [
         '--probe: no closing quotation: close every quotation, e.g. --probe "docker_container containers=api1,db"'
     ]
+
+
+def test_what_the_configuration_for_kubernetes_asks_for_is_read() -> None:
+    texts = [each["data"]["run.conf"] for each in yaml.safe_load_all(CONFIGURATION.read_text()) if "data" in each]
+    (line,) = (line for text in texts for line in text.splitlines() if line.startswith("probe"))
+    found, problems = read(line.partition(" = ")[2])
+    assert ([name_of(probe) for probe in found], problems) == (["kubernetes_pods"], [])

@@ -14,6 +14,7 @@ from harness.load.node import Node
 from harness.load.node_reporter import NodeReporter
 from harness.load.report import Report
 from harness.load.run_plan import Plan
+from harness.recording_marks import JOINED, NodeMark
 from harness.run.recording_writer import RecordingWriter
 from harness.run.run import Run
 from harness.run.stopping import Stopping
@@ -46,6 +47,7 @@ def taken(report: Report, elapsed_s: float, directory: Path) -> LiveState:
     run.stopping = Stopping(run.live.nodes, DURATION_S)
     run._writer = RecordingWriter(directory, header, run.live.add)
     run._writer.set_origin(time.monotonic() - elapsed_s)
+    run.live.add(NodeMark(0.0, "worker-1", JOINED))
     run.take_report("worker-1", report)
     return run.live
 
