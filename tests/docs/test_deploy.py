@@ -118,8 +118,8 @@ def test_the_role_allows_what_the_probes_ask_for_and_no_more() -> None:
 
 
 def test_the_scenario_and_its_options_are_read_as_they_are(tmp_path: Path) -> None:
-    """By `springback plan`, which refuses whatever a run would refuse, but for the probe, which would ask the cluster: it
-    is read in tests/config/test_written_probes.py.
+    """By `springback plan`, which refuses whatever a run would refuse, but for the probe, which would ask the cluster:
+    it is read in tests/config/test_written_probes.py.
     """
     data = of_kind("ConfigMap")["data"]
     (probe,) = (line for line in data["run.conf"].splitlines() if line.startswith("probe"))
