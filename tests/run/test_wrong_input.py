@@ -333,7 +333,7 @@ service=$!
 while [ ! -e {served} ]; do sleep 0.05; done
 "$@"
 code=$?
-kill $service
+kill $service && wait $service
 exit $code
 """
     locust = [str(runs.BIN / "locust"), "-f", str(runs.SCENARIOS / "herd_http.py"), "--headless", *runs.UNHURRIED]
