@@ -113,7 +113,7 @@ MACHINE = _healthy("machine", *AWAY)
 FREEZE = _healthy("freeze", *AWAY, follow=frozenset({"single_primary"}))
 LOST = Case(
     "acknowledge_before_commit 0.1",
-    *("database_failover", "acknowledge_before_commit", {"share": 0.1}, {"lost_writes": FAIL}),
+    *("database_failover", "acknowledge_before_commit", {"share": 0.1}, {"lost_writes": FAIL, "recovery_point": FAIL}),
     check=_lost,  # not the outage: what is acknowledged too early breaks it up, for each client elsewhere
     options=(*OPTIONS, *flags(resend_every=0)),
 )
@@ -127,7 +127,7 @@ DOUBLED = dataclasses.replace(
     options=OPTIONS,
 )
 ASYNCHRONOUS = Case(
-    *("asynchronous", "database_failover", "noop", {}, {"lost_writes": FAIL}),
+    *("asynchronous", "database_failover", "noop", {}, {"lost_writes": FAIL, "recovery_point": FAIL}),
     check=_not_there,
     ask=rows,
     options=(*OPTIONS, *flags(behind_s=2)),
