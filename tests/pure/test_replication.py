@@ -499,36 +499,3 @@ def test_a_write_is_met_by_a_fault_under_way_or_without_an_answer_afterwards(
     begin_s: float, end_s: float | None, is_met: bool
 ) -> None:
     assert doubled_writes._is_met(write("a", begin_s, end_s), 12.0) is is_met
-
-
-def test_the_recovery_point_is_the_age_of_the_oldest_write_that_is_lost() -> None:
-    """One each 50 ms from 0 s on, acknowledged after 10 ms, of which the first so many are lost; struck at 12 s."""
-    nothing = judged("recovery_point", ledger(writes()))
-    assert (nothing.outcome, nothing.figure, nothing.interval) == (PASS, 0, (0, 0))
-    some = judged("recovery_point", ledger(writes(), lost=3), limit_s=11.0)
-    assert some.outcome is FAIL and some.figure == pytest.approx(11.99)
-    assert "3 of " in some.reason and "of 12 s before the fault" in some.reason
-    assert judged("recovery_point", ledger(writes(), lost=3), limit_s=12.0).outcome is PASS
-
-
-def test_of_a_write_that_nobody_found_an_answer_for_the_recovery_point_is_not_known() -> None:
-    found = judged("recovery_point", ledger(writes(), unknown=1))
-    assert found.outcome is INCONCLUSIVE and found.interval == (0, pytest.approx(11.99))
-    assert "of 1 nobody knows" in found.reason
-
-
-def test_what_an_old_primary_acknowledged_after_the_fault_counts_from_the_fault_on() -> None:
-    split = ledger([write("a", 11.0, 11.5), write("b", 13.9, 14.0), ask(1, 2), ask(12.1, None), ask(12.2, None)])
-    lost = [
-        replace(each, version=None) if each.key == "b" and each.via == "audit" else each
-        for batch in split.operations
-        for each in batch.operations
-    ]
-    run = replace(split, operations=(replace(split.operations[0], operations=tuple(lost)),))
-    assert judged("recovery_point", run).figure == pytest.approx(2.0)
-
-
-def test_without_a_fault_that_struck_there_is_no_recovery_point() -> None:
-    found = judged("recovery_point", ledger(writes(), faults=()))
-    assert (found.outcome, found.figure) == (INCONCLUSIVE, None)
-    assert judged("recovery_point", ledger(writes(), lost=2, faults=())).outcome is INCONCLUSIVE

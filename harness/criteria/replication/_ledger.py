@@ -110,7 +110,6 @@ def _row(attempts: list[Operation], look: Operation | None) -> Row:
 class LedgerCriterion(Criterion):
     """A criterion about the rows of a ledger, after a fault that put them at risk."""
 
-    unit = "writes"
     evidence: ClassVar[str] = CLIENTS
 
     via: str = parameter("ledger", "the way of the writes that are judged, * for anything")

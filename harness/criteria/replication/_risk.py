@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from harness.criteria._effects import effect_of, nothing_shown
 from harness.criteria._injections import Injection, injections, not_injected
 from harness.criteria._outcome import seconds
-from harness.criteria.replication._ledger import Row
+from harness.criteria.replication._ledger import Ledger, LedgerCriterion, Row
+from harness.plugins import parameter
 from harness.recording import Recording
 from harness.recording_values import Scalar
 
@@ -40,6 +41,19 @@ class Risk:
             f"effect of fault {number}, {fault.fault} at {seconds(fault.at_s)}": self.effects[fault] or "none was seen"
             for number, fault in enumerate(self.faults, start=1)
         }
+
+
+@dataclass(frozen=True)
+class RiskCriterion(LedgerCriterion):
+    """A criterion about the acknowledged rows that a fault may have taken."""
+
+    at_risk_s: float = parameter(1.0, "so shortly before a fault, in seconds, a write has to be acknowledged", lowest=0)
+
+    def at_risk(self, recording: Recording, ledger: Ledger) -> tuple[tuple[Row, ...], list[Row], Risk]:
+        """What was acknowledged, what of it is lost, and which faults may have taken it."""
+        acknowledged = ledger.acknowledged
+        lost = [row for row in acknowledged if row.rows == 0]
+        return acknowledged, lost, risk_of(recording, acknowledged, self.fault, self.at_risk_s)
 
 
 def risk_of(recording: Recording, acknowledged: Sequence[Row], fault: str, at_risk_s: float) -> Risk:

@@ -26,6 +26,7 @@ class DoubledWrites(LedgerCriterion):
     """
 
     title = "writes that are there more than once"
+    unit = "writes"
 
     limit: float = parameter(0.0, "most writes that may be there more than once")
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from harness.criteria._outcome import against, seconds
-from harness.criteria.replication._ledger import Ledger, LedgerCriterion, Row
-from harness.criteria.replication._risk import risk_of
+from harness.criteria.replication._ledger import Ledger, Row
+from harness.criteria.replication._risk import RiskCriterion
 from harness.findings import Finding
 from harness.plugins import parameter
 from harness.recording import Recording
@@ -16,7 +16,7 @@ EXAMPLES = 3
 
 
 @dataclass(frozen=True)
-class LostWrites(LedgerCriterion):
+class LostWrites(RiskCriterion):
     """Writes that had a good answer and are not there when everything is over stay within a limit.
 
     A write that nobody has looked for with an answer may be lost as well, so it is in the interval. There is no PASS
@@ -26,15 +26,13 @@ class LostWrites(LedgerCriterion):
     """
 
     title = "acknowledged writes that are lost"
+    unit = "writes"
 
     limit: float = parameter(0.0, "most acknowledged writes that may be lost")
-    at_risk_s: float = parameter(1.0, "so shortly before a fault, in seconds, a write has to be acknowledged", lowest=0)
 
     def judge_rows(self, recording: Recording, ledger: Ledger) -> Finding:
-        acknowledged = ledger.acknowledged
-        lost = [row for row in acknowledged if row.rows == 0]
+        acknowledged, lost, risk = self.at_risk(recording, ledger)
         unknown = sum(row.rows is None for row in acknowledged)
-        risk = risk_of(recording, acknowledged, self.fault, self.at_risk_s)
         evidence: dict[str, Scalar] = {
             "lost": len(lost),
             "acknowledged in the last second before a fault": risk.before_any,
