@@ -122,15 +122,72 @@ def test_without_a_fault_it_had_nothing_to_tell() -> None:
     )
 
 
-def test_the_end_of_a_fault_into_which_the_next_one_falls_has_no_time_of_its_own() -> None:
-    again = FaultMark(25, "kill_process", INJECTED, "", 2), FaultMark(30, "kill_process", UNDONE, "", 2)
+def mark(at_s: float, event: str, number: int) -> FaultMark:
+    return FaultMark(at_s, "abcd"[number - 1], event, "", number)
+
+
+def overlapping(until_s: int) -> Recording:
+    """Of one fault from 10 to 50 s another is there from 20 to 30 s; the page is not ready from 10 s to ``until_s``."""
+    marks = mark(10, INJECTED, 1), mark(20, INJECTED, 2), mark(30, UNDONE, 2), mark(50, UNDONE, 1)
+    pieces = tuple(answer(t, 503 if 10 <= t < until_s else 200) for t in range(END_S))
+    return dataclasses.replace(run(faults=marks), slices=pieces)
+
+
+def test_while_one_fault_is_there_the_end_of_another_is_no_reason_to_say_ready() -> None:
+    well = judged(overlapping(50))
+    assert (well.outcome, list(well.evidence)) == (
+        PASS,
+        ["fault 1, a at 10 s, and fault 2, b at 20 s, there", "fault 1, a at 10 s, and fault 2, b at 20 s, gone"],
+    ), well.reason
+    early = judged(overlapping(30))
+    assert (early.outcome, early.interval) == (FAIL, (38, math.inf)), early.reason
+    late = judged(overlapping(58))
+    assert late.outcome is FAIL and late.interval == pytest.approx((7, 9), abs=0.01), late.reason
+
+
+def test_faults_that_do_not_overlap_are_judged_each_by_itself() -> None:
+    again = FaultMark(45, "kill_process", INJECTED, "", 2), FaultMark(50, "kill_process", UNDONE, "", 2)
     found = judged(run(faults=(*AWAY, *again)))
-    assert found.outcome is PASS, found.reason
+    assert found.outcome is INCONCLUSIVE, "5 s are not longer than the limit"
     assert list(found.evidence) == [
-        "fault 1, stop_process at 10 s, there",
-        "fault 2, kill_process at 25 s, there",
-        "fault 2, kill_process at 25 s, gone",
+        f"fault {number}, {name} at {at_s} s, {which}"
+        for number, name, at_s in ((1, "stop_process", 10), (2, "kill_process", 45))
+        for which in ("there", "gone")
     ]
+
+
+def unasked(run: Recording, from_s: int, until_s: int) -> Recording:
+    return dataclasses.replace(run, slices=tuple(each for each in run.slices if not from_s <= each.t < until_s))
+
+
+@pytest.mark.parametrize(
+    ("told_s", "from_s", "until_s", "interval", "reason"),
+    [
+        (0, 10, 30, (0, math.inf), "there: the page was not asked in the 20 s of it, limit 5 s"),
+        (0, 30, 60, (0, math.inf), "gone: the page was not asked in the 30 s of it, limit 5 s"),
+        (
+            *(1, 11, 30, (0, math.inf)),
+            "there: the page did not keep saying 'not ready' in the 20 s of it, and was not asked after 1 s, limit 5 s",
+        ),
+        (0, 10, 24, (0, 15), "there: the page said 'not ready' after 0 ms to 15 s, limit 5 s"),
+    ],
+)
+def test_a_page_that_nobody_asks_has_not_said_the_wrong_thing(
+    told_s: int, from_s: int, until_s: int, interval: tuple[float, float], reason: str
+) -> None:
+    found = judged(unasked(run(told_after_s=told_s), from_s, until_s))
+    assert (found.outcome, found.interval) == (INCONCLUSIVE, pytest.approx(interval, abs=0.01))
+    assert found.reason.endswith(f"{reason}; requests for the page in every second would settle it")
+
+
+def test_a_page_that_says_the_wrong_thing_later_than_the_limit_fails_though_nobody_asks_any_more() -> None:
+    found = judged(unasked(run(told_after_s=8), 18, 30))
+    assert (found.outcome, found.interval, found.censored) == (FAIL, (7, math.inf), True), found.reason
+
+
+def test_what_is_wrong_is_named_before_what_is_not_known() -> None:
+    found = judged(unasked(run(told_after_s=8), 30, 60))
+    assert found.outcome is FAIL and ", there: the page said 'not ready' after 7 s to 9 s" in found.reason
 
 
 def test_that_it_says_so_while_a_dependency_is_away_is_no_failure_that_nobody_judges() -> None:
