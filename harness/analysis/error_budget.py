@@ -80,9 +80,9 @@ def rules(objective: Objective, run_s: int) -> tuple[Rule, ...]:
     return tuple(found)
 
 
-def worth(length_s: int, elapsed_s: int) -> float:
-    """For how many requests each one in a window stands, so many seconds after the run began: before it there were as
-    many a second as since, none of them bad.
+def weight_before_run(length_s: int, elapsed_s: int) -> float:
+    """For how many requests each one in a window stands, so many seconds after the first request: before it there were
+    as many a second as since, none of them bad.
     """
     return max(1.0, length_s / elapsed_s)
 
@@ -103,11 +103,15 @@ class BurnRates:
         """Length of each window → requests and bad ones in it now."""
         self._seconds: dict[int, list[int]] = {}
         self._next_s = 0
+        self._first_s: int | None = None
+        """The second of the first request."""
 
     def add(self, piece: Slice) -> None:
         if piece.t < 0 or piece.outcome in _NO_REQUEST:
             return
         counts = (piece.count, piece.count - good(piece, self._objective))
+        if piece.count:
+            self._first_s = piece.t if self._first_s is None else min(self._first_s, piece.t)
         _add(self._seconds.setdefault(piece.t, [0, 0]), counts)
         for length_s, total in self._totals.items():
             if self._next_s - length_s <= piece.t < self._next_s:
@@ -130,8 +134,11 @@ class BurnRates:
         long, short = self._totals[rule.long_s], self._totals[rule.short_s]
         if self._next_s < rule.short_s or long[0] < fewest or not short[0]:
             return None
-        ratio = long[1] / long[0] / worth(rule.long_s, self._next_s)
-        return min(ratio, short[1] / short[0]) / self._objective.budget
+        assert self._first_s is not None
+        elapsed_s = self._next_s - self._first_s
+        windows = (long, rule.long_s), (short, rule.short_s)
+        ratios = (bad / requests / weight_before_run(each_s, elapsed_s) for (requests, bad), each_s in windows)
+        return min(ratios) / self._objective.budget
 
 
 def _add(total: list[int], counts: Sequence[int], sign: int = 1) -> None:

@@ -142,7 +142,8 @@ def _by_hand(rule: Rule, objective: Objective, pieces: list[tuple[int, int, bool
         requests = sum(count for _, count, _ in inside)
         if not requests or t + 1 < rule.short_s:
             return None
-        before = max(1.0, length_s / (t + 1))  # as many a second as since, all of them good
+        elapsed_s = t + 1 - min(piece[0] for piece in pieces)
+        before = max(1.0, length_s / elapsed_s)  # as many a second as since, all of them good
         rates.append(sum(count for _, count, is_ok in inside if not is_ok) / requests / before)
     return min(rates) / objective.budget
 
@@ -239,6 +240,18 @@ def test_one_bad_request_of_the_first_second_pages_nobody() -> None:
     few = [_piece(0, 9), _piece(0, 1, "http 503"), *(_piece(t, 10) for t in range(1, 91))]
     run = dataclasses.replace(recordings.healthy(), slices=tuple(few))
     assert found(recordings.ended(run), **LOW).outcome is Outcome.PASS
+
+
+@pytest.mark.parametrize("first_s", [0, 1, 2, 9, 20])
+def test_before_the_first_request_nothing_was_bad(first_s: int) -> None:
+    """Users that log in first, or wait, leave the first short windows empty, which are then as long as the long one."""
+    late = tuple(piece for piece in recordings.healthy().slices if piece.t >= first_s)
+    run = dataclasses.replace(recordings.healthy(), slices=late)
+    assert found(run, **LOW).outcome is Outcome.PASS, found(run, **LOW).reason
+    bad = dataclasses.replace(
+        recordings.failing(), slices=tuple(p for p in recordings.failing().slices if p.t >= first_s)
+    )
+    assert found(bad, **LOW).outcome is Outcome.FAIL
 
 
 def test_the_highest_burn_rate_is_that_of_the_lower_window_and_each_end_has_its_own_confidence() -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from operator import attrgetter
 
 from harness.analysis import histogram, phases
-from harness.analysis.error_budget import Objective, Rule, rules, worth
+from harness.analysis.error_budget import Objective, Rule, rules, weight_before_run
 from harness.analysis.intervals import clopper_pearson
 from harness.analysis.tallies import Tally
 from harness.criteria._answer_size import SHORTER_HELP, SHORTER_RATIO, SHORTER_THAN_HELP, JudgesAnswers
@@ -48,10 +48,10 @@ class ErrorBudget(JudgesAnswers, Estimate):
 
     Objective, burn rate, windows and how they shrink with the run: :mod:`harness.analysis.error_budget`. Good is what
     was answered ok and, where ``latency_s`` is given, within it; unfinished and unserved requests are bad. Looked at is
-    each instant at which a short window ends. Of a long window that began before the run, that part counts as good, see
-    :func:`harness.analysis.error_budget.worth`. Each ratio has the interval of Clopper & Pearson: what other requests
-    would have met at the same instants of this run. How another spike would have gone it does not say; for that a run
-    is repeated.
+    each instant at which a short window ends. Of a window that began before the first request of the run, that part
+    counts as good, see :func:`harness.analysis.error_budget.weight_before_run`. Each ratio has the interval of Clopper
+    & Pearson: what other requests would have met at the same instants of this run. How another spike would have gone it
+    does not say; for that a run is repeated.
 
     PASS where at each instant one of the two windows is below for certain: that errs only where it errs at the very
     worst instant, so each interval has the confidence itself. FAIL where both are above for certain at some instant:
@@ -129,9 +129,12 @@ class ErrorBudget(JudgesAnswers, Estimate):
     def _highest(self, rule: Rule, seconds: Sequence[Tally], aim: Objective, instants: int) -> _Burn:
         rate, low, high, at_s = 0.0, 0.0, 0.0, rule.short_s
         sure = 1 - (1 - self.confidence) / instants
+        first = next((t for t, each in enumerate(seconds) if each.intended), len(seconds))
         for end in _ends(rule, len(seconds)):
-            lengths_s = rule.long_s, rule.short_s
-            both = [(seconds[max(0, end - length_s) : end], worth(length_s, end)) for length_s in lengths_s]
+            if end <= first:
+                continue
+            windows = [(seconds[max(0, end - length_s) : end], length_s) for length_s in (rule.long_s, rule.short_s)]
+            both = [(window, weight_before_run(length_s, end - first)) for window, length_s in windows]
             now = min(_bad_ratio(*each) for each in both)
             if now > rate:
                 rate, at_s = now, end

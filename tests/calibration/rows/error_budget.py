@@ -1,6 +1,7 @@
 """The burn rate of an error budget of 1 % in a minute and a half, 10 to 100 requests a second by chance (Poisson), each
 bad by chance: a steady share, a share that is another one in every second, or an outage of five seconds, also one that
-is over before the first long window is; or a share that ends ten seconds before the run. The truth is the burn rate of
+is over before the first long window is; a share that ends ten seconds before the run; or one of a run whose first
+request comes after nine seconds. The truth is the burn rate of
 the probabilities themselves, over the same windows and at the same instants, with none bad before the run; limits are
 those of the workbook, 14.4 and 6 times. A verdict is wrong where it is FAIL and neither rule is broken, or PASS and one
 is.
@@ -33,6 +34,8 @@ OUTAGE_S = 5
 """Its burn rate over the long window of the first rule is what is given; that over its short one is far above."""
 FIRST = {"outage": (30, 60), "early outage": (0, 9)}
 """Seconds in which it may begin: one that is early ends before the first long window does, of 15 s."""
+LATE_S = 9
+"""Without a request, as of users that log in first."""
 OVER_S = 10
 """Before the end, more than the short window of the second rule."""
 
@@ -55,6 +58,8 @@ class Case:
             found[begin : begin + OUTAGE_S] = 1.0
         elif self.kind == "over":
             found[:-OVER_S] = 1.0
+        elif self.kind == "late":
+            found[LATE_S:] = 1.0
         elif self.kind == "drifting":
             found += np.exp(0.5 * random.standard_normal(run_s))
         else:
@@ -67,6 +72,7 @@ class Case:
 CASES = (
     *(Case("steady", of_limit) for of_limit in (0.1, 0.8, 0.99, 1.01, 1.25)),
     *(Case("steady", of_limit, per_s=10) for of_limit in (0.8, 1.25, 3)),
+    *(Case("late", of_limit, per_s=30) for of_limit in (0.1, 0.8, 1.25, 3)),
     *(Case("drifting", of_limit) for of_limit in (0.8, 0.99, 1.01, 1.25)),
     *(Case(kind, of_limit) for kind in ("outage", "early outage", "over") for of_limit in (0.8, 0.99, 1.01, 1.25)),
 )
@@ -85,8 +91,11 @@ def one(case: Case, seed: int) -> tuple[Finding, dict[float, float]]:
     run = recordings.healthy()
     start_s, end_s = run.header.phases[0].start_s, run.header.phases[-1].end_s
     bad = case.probabilities(random, end_s - start_s)
+    counts = random.poisson(case.per_s, len(bad))
+    if case.kind == "late":
+        counts[:LATE_S] = 0
     pieces = []
-    for second, (count, probability) in enumerate(zip(random.poisson(case.per_s, len(bad)), bad, strict=True)):
+    for second, (count, probability) in enumerate(zip(counts, bad, strict=True)):
         failed = int(random.binomial(count, probability))
         for outcome, number in ((OK, int(count) - failed), ("http 503", failed)):
             if number:
