@@ -733,11 +733,25 @@ def test_a_pool_that_is_taken_again_and_again_is_not_stable_though_its_last_seco
     assert "taken again in 6 of 14 samples, for longest from 55 to 60 s, against 0 of 20 before" in found.reason
     longer = judged("pool_stable", bursts(10, 6, waiting, until_s=61), tail_s=14)
     assert longer.outcome is not Outcome.PASS and longer.figure == pytest.approx(0.75 * 6 / 14), "as the sentence says"
-    assert found.reason.endswith("a recovery in which it stays given back for 2 times as long would settle it")
+    assert found.reason.endswith("a recovery at the end of which it stays given back for 13 samples would settle it")
     not_back_before = judged("pool_stable", bursts(10, 6, waiting, until_s=51), tail_s=4)
     assert not_back_before.outcome is Outcome.PASS
     once = judged("pool_stable", bursts(10, 1, waiting, until_s=61), tail_s=4)
     assert once.outcome is Outcome.PASS, "one sample is chance"
+
+
+def test_a_pool_that_is_full_for_nearly_all_of_the_recovery_is_not_stable_by_its_last_seconds() -> None:
+    """Given back for four seconds, taken for six, and then for the ten that are compared; of two by then enough."""
+    for taken_s, outcome in ((6, Outcome.INCONCLUSIVE), (3, Outcome.PASS)):
+        run = closed_pool()
+        probes = [
+            dataclasses.replace(sample, values={**sample.values, "in_use": SIZE / 2, "waiting": 3.0})
+            if sample.probe == levels.PROBE and 49 <= sample.t < 49 + taken_s
+            else sample
+            for sample in run.probes
+        ]
+        found = judged("pool_stable", dataclasses.replace(run, probes=tuple(probes)))
+        assert found.outcome is outcome, found.reason
 
 
 @pytest.mark.parametrize(("lacking", "name"), [("baseline", "baseline"), ("recovery", "recovery")])

@@ -121,12 +121,20 @@ def test_a_pool_is_taken_again_after_it_had_been_given_back(
         ("." * 30, "." * 8 + "xxx" + "." * 4 + "xxx" + "." * 20, (8, 20, True)),
         ("." * 30, "xx" + "." * 8 + "xxx" + "." * 10 + "x" + "." * 10, (8, 21, True)),  # one sample is chance
         ("." * 30, "xx" + "." * 8 + "xxx" + "." * 10 + "x.x" + "." * 10, (10, 10, False)),
+        ("." * 30, "." * 4 + "x" * 44 + "." * 10, (4, 10, False)),  # it was taken for longer than it stays given back
+        ("." * 30, "." * 4 + "x" * 44 + "." * 88, (4, 88, False)),
+        ("." * 30, "." * 4 + "x" * 44 + "." * 89, (4, 89, True)),
+        ("." * 30, "." * 4 + "xxx..." * 8 + "xxx" + "." * 102, (4, 102, False)),  # three samples are no return
+        ("." * 30, "." * 4 + "xxx..." * 8 + "xxx" + "." * 103, (4, 103, True)),
+        ("." * 30, "." * 4 + "xx...." * 8 + "xx" + "." * 9, (4, 9, True)),
     ],
 )
 def test_a_pool_that_is_taken_for_some_samples_on_end_is_taken_again(
     before: str, recovery: str, told: tuple[int, int, bool] | None
 ) -> None:
-    """However few they are of a long recovery. It is over when it stays given back for more than twice as long."""
+    """However few they are of a long recovery. It is over when it stays given back for more than twice as long as it
+    was, or as it was taken.
+    """
     found = relapse(instants(before), instants(recovery), 0.0, 0.4)
     assert (found and (found.longest_return, found.last_return, found.is_over)) == told
     assert found is None or found.taken == recovery.lstrip("x").count("x")

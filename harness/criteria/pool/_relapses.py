@@ -15,7 +15,7 @@ CHANCE = 0.01
 """With which so many samples would be of a pool that is taken, if it were so no more often than before."""
 STRETCH, LONGER = 3, 2
 """So many samples on end of a pool that is taken are no chance, where they are more than twice as many as ever before;
-and more than twice as long as ever between two relapses it has to stay given back, to be so for good.
+and more than twice as long as it ever stayed given back, or taken, it has to stay given back, to be so for good.
 """
 
 
@@ -28,6 +28,8 @@ class Relapse:
     taken_before: int
     samples_before: int
     worst_s: tuple[float, float]
+    longest_taken: int
+    """Samples from one in which it was taken to the last before it counts as given back."""
     longest_return: int
     """Samples on end in which it was given back, between two in which it was taken."""
     last_return: int
@@ -35,8 +37,10 @@ class Relapse:
 
     @property
     def is_over(self) -> bool:
-        """Whether it stayed given back for more than twice as long as ever before, as a target that has recovered."""
-        return self.last_return > LONGER * self.longest_return
+        """Whether it stayed given back for more than twice as long as any stretch before, of either kind, as a target
+        that has recovered.
+        """
+        return self.last_return > LONGER * max(self.longest_return, self.longest_taken)
 
     @property
     def words(self) -> str:
@@ -68,13 +72,24 @@ def relapse(before: Sequence[Instant], recovery: Sequence[Instant], usual: float
     chance = alone if len(alone) == 1 and longest > 1 else []  # a single sample ends no return
     given_back = [at in chance or not each for at, each in enumerate(since)]
     returns = [until - at for at, until in _stretches(given_back, True)]
+    held = max((until - at for at, until in _held(given_back)), default=0)
     last = returns.pop() if given_back[-1] else 0
     worst_s = recovery[back + begin].t, recovery[back + end - 1].t
-    return Relapse(len(since), sum(since), sum(were), len(were), worst_s, max(returns, default=0), last)
+    counts = len(since), sum(since), sum(were), len(were)
+    return Relapse(*counts, worst_s, held, max(returns, default=0), last)
 
 
 def _is_taken(instant: Instant, most: float) -> bool:
     return instant.use_ratio > most or bool(instant.waiting)
+
+
+def _held(given_back: Sequence[bool]) -> list[tuple[int, int]]:
+    """Stretches of a pool that is taken, over returns of too few samples to count."""
+    is_held = [not each for each in given_back]
+    for at, until in _stretches(given_back, True):
+        if until - at < RETURN and until < len(given_back):
+            is_held[at:until] = [True] * (until - at)
+    return _stretches(is_held, True)
 
 
 def _stretches(taken: Sequence[bool], wanted: bool) -> list[tuple[int, int]]:

@@ -93,9 +93,12 @@ class PoolStable(Criterion):
         again = relapse(before, levels.instants(recording, recovery), statistics.fmean(was), self.limit)
         if outcome is Outcome.PASS and again is not None:
             outcome = outcome if again.is_over else Outcome.INCONCLUSIVE
-            settle = f"; since then it stays given back, for {LONGER} times as long as ever before"
+            settle = (
+                f"; since then it stays given back, for more than {LONGER} times as long as it ever was so, or taken"
+            )
             if not again.is_over:
-                settle = f": a recovery in which it stays given back for {LONGER} times as long would settle it"
+                needed = LONGER * max(again.longest_return, again.longest_taken) + 1
+                settle = f": a recovery at the end of which it stays given back for {needed} samples would settle it"
             reason += f"; but {again.words}{settle}"
         if outcome is Outcome.PASS and (doubt := levels.contradiction(recording)):
             outcome, reason = Outcome.INCONCLUSIVE, f"{reason}; but {doubt}"

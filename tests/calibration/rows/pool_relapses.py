@@ -1,7 +1,7 @@
 """A pool of 20 connections, sampled each second, of which a load holds 5 with some scatter, neighbouring samples alike
-(0.3). A spike takes nearly all for five seconds; then it is given back, and taken again for some seconds: once, or in
-every period for ever. The last ten seconds, which are compared, are quiet. No relapse may pass that nobody has seen the
-pool to be over; a pool that is well, or that gives back slowly, has to.
+(0.3). A spike takes nearly all for five seconds; then it is given back, and taken again for some seconds, or for nearly
+all of the recovery: once, or in every period for ever. The last ten seconds, which are compared, are quiet. No relapse
+may pass that nobody has seen the pool to be over; a pool that is well, or that gives back slowly, has to.
 """
 
 from __future__ import annotations
@@ -49,6 +49,7 @@ WELL: dict[str, tuple[Course, int]] = {
 ILL: dict[str, tuple[Course, int]] = {
     "taken again for 8 s, 10 s before the end": (again(43, 51), 61),
     "taken again for 3 s, 15 s before the end": (again(43, 46), 61),
+    "given back for 6 s, taken again for 40 s, 14 s before the end": (again(11, 51), 65),
     "5 s in every 20 s, for ever": (by_turns(20, 5), 60),
     "3 s in every 15 s, for ever": (by_turns(15, 3), 60),
 }
