@@ -246,9 +246,14 @@ def test_the_seconds_of_steps_are_those_of_any_pattern(patterns: tuple[str, ...]
     assert seconds_of(run, patterns) == seconds
 
 
+def test_the_seconds_of_a_step_that_was_tried_twice_are_those_of_both_tries() -> None:
+    run = histories.recording(step("take dump", 2, None, "no space"), step("list", 4, 5), step("take dump", 10.5, 11.5))
+    assert seconds_of(run, ("take *",)) == [2, 3, 10, 11]
+
+
 def restoring(took_s: float, *, read_s: float = 1.0, begun_s: float = 30.0) -> tuple[Operation, ...]:
     restored_s = begun_s + took_s
-    read = step("read restored dump", restored_s, restored_s + read_s)
+    read = step("read restored dump", restored_s, restored_s + read_s, size=200)
     return step("take dump", BEGIN_S, END_S, size=1000), step("restore dump", begun_s, restored_s), read
 
 
@@ -257,7 +262,7 @@ def test_a_restore_takes_until_its_rows_can_be_read(took_s: float, outcome: Outc
     took = found(histories.recording(*restoring(took_s)), "restore_time")
     assert (took.outcome, took.figure, took.limit) == (outcome, pytest.approx(took_s + 1), 60)
     assert took.interval == (took.figure, took.figure)
-    assert took.evidence == {"restoring (s)": took_s, "reading (s)": 1.0, "backup (bytes)": 1000}
+    assert took.evidence == {"restoring (s)": took_s, "reading (s)": 1.0, "backup (bytes)": 1000, "rows read": 200}
     assert took.reason.startswith("the rows of the backup could be read ")
 
 
@@ -272,3 +277,42 @@ def test_what_was_not_restored_or_not_read_took_no_time() -> None:
     assert failed.outcome is INCONCLUSIVE and "'restore dump' failed (no space)" in failed.reason
     early = step("read restored dump", 29, 31)
     assert "it read something else" in found(histories.recording(taken, restored, early), "restore_time").reason
+
+
+@pytest.mark.parametrize(("limit_s", "outcome"), [(60, FAIL), (71.5, PASS)])
+def test_a_restore_that_failed_first_takes_from_its_first_try_on(limit_s: float, outcome: Outcome) -> None:
+    """Begun at 20 s, and once more at 70 s, which succeeds at 90 s: who waits for the database waits for 71 s."""
+    failed, again = step("restore dump", 20, None, "no space"), step("restore dump", 70, 90)
+    read = step("read restored dump", 90, 91, size=200)
+    took = found(histories.recording(failed, again, read), "restore_time", limit_s=limit_s)
+    assert (took.outcome, took.figure, took.evidence["tries"]) == (outcome, 71, 2)
+    assert "could be read 71 s after its restoring began, which was tried 2 times, limit" in took.reason
+    read_twice = step("read restored dump", 40, None, "no rows"), step("restore dump", 20, 30)
+    assert found(histories.recording(*read_twice, again, read), "restore_time", limit_s=100.0).figure == 71
+
+
+def test_of_two_restorings_the_longest_counts_and_each_from_its_own_beginning() -> None:
+    late = [step("restore dump", 200, 205), step("read restored dump", 205, 206, size=200)]
+    took = found(histories.recording(*restoring(20), *late), "restore_time")
+    assert (took.figure, took.evidence["restoring (s)"], "tries" in took.evidence) == (21, 20, False)
+    unread = found(histories.recording(*restoring(20), late[0]), "restore_time")
+    assert unread.outcome is INCONCLUSIVE and "it read something else" in unread.reason
+
+
+@pytest.mark.parametrize(("rows", "why"), [(0, "has found none"), (None, "does not say how many it has found")])
+def test_a_restored_database_without_rows_is_not_restored(rows: int | None, why: str) -> None:
+    taken, restored, _ = restoring(2)
+    empty = histories.recording(taken, restored, step("read restored dump", 32, 33, size=rows))
+    took = found(empty, "restore_time")
+    assert (took.outcome, took.figure) == (INCONCLUSIVE, 3) and why in took.reason
+    assert found(empty, "restore_time", limit_s=2.5).outcome is FAIL, "too long, whatever was found"
+
+
+def test_a_restored_database_that_lacks_rows_has_no_restore_time_to_pass_with() -> None:
+    run = histories.recording(*writes(), *restoring(2), *restored(range(100)))
+    judged = {
+        each.kind: each
+        for each in judge(run, [CriterionSpec("restored_writes"), CriterionSpec("restore_time")]).findings
+    }
+    assert judged["restored_writes"].outcome is FAIL
+    assert judged["restore_time"].outcome is INCONCLUSIVE and "follows restored_writes" in judged["restore_time"].reason

@@ -1,4 +1,4 @@
-"""The steps of a backup, as its operator has seen them: each once, from its beginning to its end."""
+"""The steps of a backup, as its operator has seen them, each from its beginning to its end."""
 
 from __future__ import annotations
 
@@ -11,14 +11,13 @@ from harness.recording import STEP, Operation, Recording
 
 def steps_of(recording: Recording) -> dict[str, Operation]:
     """By name; of those tried twice, the last."""
-    found: dict[str, Operation] = {}
-    for batch in recording.operations:
-        for operation in batch.operations:
-            if operation.kind == STEP:
-                before = found.get(operation.key)
-                if before is None or before.invoke_s <= operation.invoke_s:
-                    found[operation.key] = operation
-    return found
+    return {step.key: step for step in tries_of(recording)}
+
+
+def tries_of(recording: Recording) -> list[Operation]:
+    """All of them in the order of their beginning, also of one step that was tried twice."""
+    tries = (each for batch in recording.operations for each in batch.operations if each.kind == STEP)
+    return sorted(tries, key=lambda step: step.invoke_s)
 
 
 def seconds_of(recording: Recording, patterns: Collection[str]) -> list[int]:
@@ -26,7 +25,7 @@ def seconds_of(recording: Recording, patterns: Collection[str]) -> list[int]:
     One that has no end was under way until the next began.
     """
     load = {t for phase in recording.header.phases for t in range(phase.start_s, phase.end_s)}
-    steps = sorted(steps_of(recording).values(), key=lambda step: step.invoke_s)
+    steps = tries_of(recording)
     found: set[int] = set()
     for number, step in enumerate(steps):
         if not any(fnmatchcase(step.key, pattern) for pattern in patterns):
