@@ -1,10 +1,9 @@
 """The burn rate of an error budget of 1 % in a minute and a half, 10 to 100 requests a second by chance (Poisson), each
 bad by chance: a steady share, a share that is another one in every second, or an outage of five seconds, also one that
 is over before the first long window is; a share that ends ten seconds before the run; or one of a run whose first
-request comes after nine seconds. The truth is the burn rate of
-the probabilities themselves, over the same windows and at the same instants, with none bad before the run; limits are
-those of the workbook, 14.4 and 6 times. A verdict is wrong where it is FAIL and neither rule is broken, or PASS and one
-is.
+request comes after nine seconds. The truth is the burn rate of the probabilities themselves, over the same windows and
+at the same instants, with none bad before the run; limits are those of the workbook, 14.4 and 6 times. A verdict is
+wrong where it is FAIL and neither rule is broken, or PASS and one is.
 """
 
 from __future__ import annotations
