@@ -125,7 +125,7 @@ def test_a_run_without_a_figure_is_left_out_only_where_a_guard_voided_it(outcome
 def test_what_the_target_itself_made_void_is_no_accident(guard: str, outcome: Outcome) -> None:
     """It was down when the third of five runs began."""
     objection = Finding(
-        guard, "the guard", U, "unhealthy before the load", kind=guard, is_guard=True, voids=("clients",)
+        guard, "the guard", U, "unhealthy before the load", 0.5, kind=guard, is_guard=True, voids=("clients",)
     )
     void = Verdict(U, "…", (dataclasses.replace(recovery(2), outcome=U, voided_by=guard), objection))
     found = repeats.pooled([*runs(*[recovery(2)] * 4), void], 5)
