@@ -114,14 +114,14 @@ class Verdict:
         return f"STOPPED EARLY, {self.outcome.value}" if self.stopped_early else self.outcome.value
 
 
-def objections(verdicts: Sequence[Verdict], is_about_target: Callable[[str], bool]) -> list[list[Finding]]:
+def objections(verdicts: Sequence[Verdict], is_about_target: Callable[[Finding], bool]) -> list[list[Finding]]:
     """Guards that failed, or that doubt a run without voiding any finding; and those by which the target itself has
     made a run void: that is no accident, and the run is not left out for nothing.
     """
     found: dict[str, list[Finding]] = {}
     for verdict in verdicts:
         for finding in verdict.findings:
-            doubts = finding.outcome is Outcome.INCONCLUSIVE and (not finding.voids or is_about_target(finding.kind))
+            doubts = finding.outcome is Outcome.INCONCLUSIVE and (not finding.voids or is_about_target(finding))
             if finding.is_guard and (finding.outcome is Outcome.FAIL or doubts):
                 found.setdefault(finding.criterion, []).append(finding)
     return list(found.values())

@@ -14,7 +14,7 @@ kept its limit in k of n runs does so, with 95 % confidence, in at least the sha
 PASS: in all runs. FAIL: in all, or the whole interval is beyond the limit. Otherwise INCONCLUSIVE. A run in which a
 guard voided the finding is left out of it, and a PASS needs more than half of the runs. One whose evidence did not
 reach is not left out: it is part of the mixture. Nor is one for nothing that the target itself has made void: it was
-down before the load, let nobody get ready, or turned its users away.
+down before the load, let nobody get ready, failed in the baseline, or turned its users away.
 """
 
 from __future__ import annotations
@@ -49,8 +49,10 @@ def pooled(verdicts: Sequence[Verdict], planned: int) -> Verdict:
         )
     worst = max(findings, key=lambda finding: finding.outcome.rank)
     if worst.outcome is Outcome.PASS:
-        held = sum(not finding.is_guard for finding in findings)
-        return Verdict(Outcome.PASS, f"All {held} criteria hold in {planned} runs.", tuple(findings))
+        judged = [int(finding.evidence["judged"] or 0) for finding in findings if not finding.is_guard]
+        runs = f"{planned} runs" if min(judged) == planned else f"{min(judged)} of {planned} runs"
+        least = "at least " if min(judged) < max(judged) else ""
+        return Verdict(Outcome.PASS, f"All {len(judged)} criteria hold in {least}{runs}.", tuple(findings))
     said = "STOPPED EARLY, no verdict of all runs. " if early else ""
     return Verdict(worst.outcome, f"{said}{worst.title}: {worst.reason}.", tuple(findings), stopped_early=early)
 

@@ -41,6 +41,8 @@ class ProcessSeries:
     """How often the process has executed a program anew since it was first read."""
     oom_kills: FloatArray
     """In its cgroup, counted since that began."""
+    cpu_ratio: FloatArray
+    """Mean since the sample before."""
     failed_s: FloatArray
     """Instants at which it could not be read."""
     stopped_s: FloatArray
@@ -94,6 +96,11 @@ class ProcessSeries:
         told = self.uss_bytes[np.isfinite(self.uss_bytes) & (self.t < end_s)]
         return float(told[-1] if len(told) else np.median(self.between(start_s, end_s)[1]))
 
+    def mean_cpu_ratio(self, start_s: float, end_s: float) -> float:
+        """Of the samples in that stretch, both ends included; NaN where none tells."""
+        told = self.cpu_ratio[np.isfinite(self.cpu_ratio) & (self.t >= start_s) & (self.t <= end_s)]
+        return float(told.mean()) if len(told) else math.nan
+
     def between(self, start_s: float, end_s: float) -> tuple[FloatArray, FloatArray]:
         """Instants and memory of the samples in that stretch."""
         t, memory_bytes = self.memory
@@ -139,7 +146,17 @@ def _series(
     ends = sorted(stopped, key=lambda sample: sample.t)
     columns = {
         key: np.array([sample.values.get(key, math.nan) for sample in samples], dtype=np.float64)
-        for key in (memory_key(probe), AGE, "uss_bytes", "pid", "create_time_s", "executions", "oom_kills", "restarts")
+        for key in (
+            memory_key(probe),
+            AGE,
+            "uss_bytes",
+            "pid",
+            "create_time_s",
+            "executions",
+            "oom_kills",
+            "restarts",
+            "cpu_ratio",
+        )
     }
     limits = [sample.values[LIMIT] for sample in samples if LIMIT in sample.values]
     return ProcessSeries(
@@ -152,6 +169,7 @@ def _series(
         create_time_s=columns["create_time_s"],
         executions=columns["executions"],
         oom_kills=columns["oom_kills"],
+        cpu_ratio=columns["cpu_ratio"],
         failed_s=np.array(sorted(failed_s), dtype=np.float64),
         stopped_s=np.array([sample.t for sample in ends], dtype=np.float64),
         ending=_ending(ends[-1].values) if ends else "",

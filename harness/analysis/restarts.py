@@ -1,4 +1,4 @@
-"""Which of the target's processes and containers were restarted, ended, or could not be read any more.
+"""Which of the target's processes and containers were restarted, or ended.
 
 One process under a name is told from the next by pid and create time. A process that executes its program anew keeps
 both, and is told by how often it has done so. Recordings from before these were sampled show a restart only as memory
@@ -96,22 +96,6 @@ def oom_kills(recording: Recording) -> int:
     return int(max((float(rise[rise > 0].sum()) for rise in rises if len(rise)), default=0.0))
 
 
-def gone(recording: Recording) -> tuple[tuple[str, float], ...]:
-    """Sources that could not be read any more when the run ended, and since when. Workers may come and go; of
-    those that never did, who has ended is missing.
-    """
-    known = processes(recording)
-    end_s = max((one.known_until_s for one in known.values()), default=0.0)
-    unread = [
-        (one.source, float(one.failed_s[one.failed_s > one.t[-1]][0]))
-        for one in known.values()
-        if not one.is_worker
-        and len(one.failed_s)
-        and one.failed_s[-1] > max(float(one.t[-1]), *one.stopped_s[-1:], end_s - SILENT_S)
-    ]
-    return (*unread, *_missing_workers(recording, known))
-
-
 def ended(recording: Recording) -> tuple[Ended, ...]:
     """Containers that did not run when the run ended, as whoever runs them says."""
     known = processes(recording)
@@ -121,7 +105,7 @@ def ended(recording: Recording) -> tuple[Ended, ...]:
         last_s = float(one.t[-1])
         if len(one.stopped_s) and one.stopped_s[-1] > max(last_s, end_s - SILENT_S):
             since_s = float(one.stopped_s[one.stopped_s > last_s][0])
-            found.append(Ended(one.source, since_s, one.ending, _fault(recording.faults, last_s, since_s, one, -1)))
+            found.append(Ended(one.source, since_s, one.ending, fault_of(recording.faults, last_s, since_s, one, -1)))
     return tuple(found)
 
 
@@ -139,7 +123,7 @@ def _under_one_name(one: ProcessSeries, sampled_s: FloatArray, faults: Iterable[
         if is_certain and _was_taken_away(one, before_s, t, sampled_s):
             continue
         rise = one.oom_kills[i + 1] - one.oom_kills[i]
-        fault = _fault(faults, before_s, t, one, i)
+        fault = fault_of(faults, before_s, t, one, i)
         more = one.restarts[i + 1] - one.restarts[i]
         times = max(1, int(more)) if math.isfinite(more) and not fault else 1
         yield Restart(one.source, before_s, t, how, is_certain, fault, bool(rise > 0), times)
@@ -180,7 +164,7 @@ def _was_taken_away(one: ProcessSeries, before_s: float, t: float, sampled_s: Fl
     return bool(end_s - start_s > SILENT_S and len(others) >= (end_s - start_s) / 2)
 
 
-def _fault(faults: Iterable[FaultMark], before_s: float, t: float, one: ProcessSeries, i: int) -> str:
+def fault_of(faults: Iterable[FaultMark], before_s: float, t: float, one: ProcessSeries, i: int) -> str:
     """The fault of ours that struck what sample i is of; by its pid or name, where both are told."""
     for mark in faults:
         if mark.event != INJECTED or mark.fault not in (*STRIKING, *STRIKING_CONTAINERS):
@@ -209,8 +193,8 @@ def _of_workers(known: Mapping[str, ProcessSeries], roots_ended_s: list[float]) 
     """A worker that ended while others of its kind went on, and one that came in its place: possibly a restart,
     possibly a server that replaces its workers now and then.
     """
-    for root, family in _families(known).items():
-        last_s = _last_s(known, root, family)
+    for root, family in families(known).items():
+        last_s = last_sample_s(known, root, family)
         newcomers = sorted((one for one in family if one.t[0] > 0), key=lambda one: one.t[0])
         for ended in sorted(family, key=lambda one: one.t[-1]):
             end_s = float(ended.t[-1])
@@ -225,24 +209,7 @@ def _of_workers(known: Mapping[str, ProcessSeries], roots_ended_s: list[float]) 
                     break
 
 
-def _missing_workers(recording: Recording, known: Mapping[str, ProcessSeries]) -> Iterator[tuple[str, float]]:
-    """Of a fixed set of workers, to which none was added in the whole run, those that saw the end of the first phase
-    and ended before the others, or before their parent, and not by a fault of ours.
-    """
-    settled_s = recording.header.phases[0].end_s
-    first_s = min((float(one.t[0]) for one in known.values()), default=0.0)
-    for root, family in _families(known).items():
-        last_s = _last_s(known, root, family)
-        if any(one.t[0] > first_s + SILENT_S for one in family):
-            continue
-        for one in family:
-            end_s = float(one.t[-1])
-            is_struck = _fault(recording.faults, end_s, end_s + SAMPLING_S, one, -1)
-            if settled_s - SAMPLING_S <= end_s <= last_s - SILENT_S and not is_struck:
-                yield one.source, end_s
-
-
-def _families(known: Mapping[str, ProcessSeries]) -> dict[str, list[ProcessSeries]]:
+def families(known: Mapping[str, ProcessSeries]) -> dict[str, list[ProcessSeries]]:
     """Root → its workers."""
     families: dict[str, list[ProcessSeries]] = {}
     for one in known.values():
@@ -251,7 +218,7 @@ def _families(known: Mapping[str, ProcessSeries]) -> dict[str, list[ProcessSerie
     return families
 
 
-def _last_s(known: Mapping[str, ProcessSeries], root: str, family: Iterable[ProcessSeries]) -> float:
+def last_sample_s(known: Mapping[str, ProcessSeries], root: str, family: Iterable[ProcessSeries]) -> float:
     """The last sample of any of them, or of their parent."""
     return max(float(one.t[-1]) for one in (*family, *([known[root]] if root in known else [])))
 

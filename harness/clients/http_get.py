@@ -33,6 +33,8 @@ class Answer:
     location: str
     """Where a redirect points to, without user info and query; else empty."""
     body: bytes
+    date: str = ""
+    """When it was made, by the clock of whoever made it, in his words; empty where he does not say."""
 
     @property
     def in_words(self) -> str:
@@ -120,6 +122,7 @@ class _ResponseParser:
     def _clear(self) -> None:
         self.reason = ""
         self.location = ""
+        self.date = ""
         self.framed = False
         self.headers_complete = False
         self.body = bytearray()
@@ -132,6 +135,8 @@ class _ResponseParser:
         self.framed = self.framed or lower in (b"content-length", b"transfer-encoding")
         if lower == b"location":
             self.location = value.decode("latin-1")
+        elif lower == b"date":
+            self.date = value.decode("latin-1")
 
     def on_headers_complete(self) -> None:
         self.headers_complete = True
@@ -167,7 +172,7 @@ def _receive(connection: socket.socket, deadline: Deadline, limit_bytes: int) ->
     if not answer.complete and (answer.framed or not answer.headers_complete):
         raise NoAnswerError("the connection was closed in the middle of the answer")
     status = answer.parser.get_status_code()
-    return Answer(status, answer.reason, strip_url(answer.location), bytes(answer.body))
+    return Answer(status, answer.reason, strip_url(answer.location), bytes(answer.body), answer.date)
 
 
 def _request(parts: SplitResult, method: str, accept: str, body: bytes, content_type: str, bearer_token: str) -> bytes:

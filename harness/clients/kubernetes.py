@@ -8,7 +8,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -46,6 +47,14 @@ class RefusedError(NoAnswerError):
         self.status = status
 
 
+@dataclass
+class Clock:
+    """Of whoever has made the last answer, to the second: the API server, or who stands behind it."""
+
+    unix_s: float = 0.0
+    """0 where he does not say."""
+
+
 @dataclass(frozen=True)
 class ApiServer:
     """``token_file`` and ``ca_file`` are read for each request, because Kubernetes replaces them; empty: those of a
@@ -56,6 +65,7 @@ class ApiServer:
     token_file: str
     ca_file: str
     timeout_s: float
+    clock: Clock = field(default_factory=Clock, repr=False, compare=False)
 
     def ask(self, verb: str, path: str, what: str, body: Mapping[str, Any] | None = None) -> Mapping[str, Any]:
         """The document that comes back. ``path`` has its names escaped, see :func:`path_of`; ``what`` it is about, in
@@ -130,6 +140,7 @@ class ApiServer:
             bearer_token=token,
             ca_file=ca_file,
         )
+        self.clock.unix_s = _unix_s(answer.date)
         if not 200 <= answer.status < 300:
             raise RefusedError(answer.status, _refusal(answer.status, answer.reason, what, verb))
         return answer
@@ -197,6 +208,14 @@ def _token(path: Path, optional: bool) -> str:
     if not (text or optional) or not text.isascii() or not text.isprintable() or " " in text:
         raise NoAnswerError(f"{path} holds no token: it must be one line without spaces")
     return text
+
+
+def _unix_s(date: str) -> float:
+    """0 for what is none."""
+    try:
+        return parsedate_to_datetime(date).timestamp()
+    except (ValueError, OverflowError):
+        return 0.0
 
 
 def _refusal(status: int, reason: str, what: str, verb: str) -> str:

@@ -8,14 +8,14 @@ clock and no environment. What lies in ``guards/`` is a guard, and guards every 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import MISSING
 from typing import Any
 
 from harness.criteria._criterion import Criterion, Guard
 from harness.criteria._filters import unmatched
 from harness.errors import ConfigurationError
-from harness.findings import BASELINE, CLIENTS
+from harness.findings import BASELINE, CLIENTS, Finding
 from harness.plugins import Folder
 from harness.recording import Recording
 from harness.recording_header import CriterionSpec
@@ -115,9 +115,10 @@ def is_about_generator(criterion: str) -> bool:
     return bool(_of_class(criterion, "of_generator", False))
 
 
-def is_about_target(criterion: str) -> bool:
-    """Whether it is a guard that objects to what the target has done."""
-    return bool(_of_class(criterion, "of_target", False))
+def is_about_target(finding: Finding) -> bool:
+    """Whether it is a guard's, and objects to what the target has done."""
+    about: Callable[[Finding], bool] | None = _of_class(finding.kind, "is_about_target", None)
+    return about is not None and about(finding)
 
 
 def _of_class(criterion: str, attribute: str, otherwise: Any) -> Any:

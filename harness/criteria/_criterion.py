@@ -152,6 +152,11 @@ class Guard(Criterion):
     of_target: ClassVar[bool] = False
     """Whether what it objects to is the target's doing: of several runs it is no accident that one may leave out."""
 
+    @classmethod
+    def is_about_target(cls, finding: Finding) -> bool:  # noqa: ARG003
+        """The same of one finding, where it depends on that."""
+        return cls.of_target
+
     def without_objection(self, recording: Recording) -> Recording | None:  # noqa: ARG002
         """Where it objects: the recording without what it objects to. What is a FAIL there as well has been proven, and
         is not voided by this guard. None where nothing can be proven.

@@ -33,6 +33,8 @@ class Usage:
     every ten seconds or so.
     """
     values: dict[str, float] = field(default_factory=dict)
+    told_s: float = 0.0
+    """Unix time at which it was told, by the clock of whoever did; 0: he does not say."""
 
 
 def of_metrics(server: ApiServer, namespace: str, selector: str) -> dict[tuple[str, str], Usage]:
@@ -53,6 +55,7 @@ def of_metrics(server: ApiServer, namespace: str, selector: str) -> dict[tuple[s
                 WORKING_SET: quantity(part_of(container, "usage").get("memory")),
                 "cpu_ratio": quantity(part_of(container, "usage").get("cpu")),
             },
+            server.clock.unix_s,
         )
         for item in items
         for container in list_in(item, "containers")
@@ -67,6 +70,7 @@ def of_kubelets(server: ApiServer, namespace: str, nodes: Collection[str]) -> di
         page = server.text(path, f"nodes/proxy {node}")
         for (of_namespace, pod, container), usage in on_page(page).items():
             if of_namespace == namespace:
+                usage.told_s = server.clock.unix_s
                 found[pod, container] = usage
     return found
 

@@ -191,7 +191,7 @@ class KubernetesPods(Probe):
             )
         if usage is None:
             return Reading.of(source, values)
-        age_s = max(now_s - known.changed_s, _told_age_s(usage.read_at))
+        age_s = max(now_s - known.changed_s, _told_age_s(usage))
         return Reading.of(source, values | _figures(known, usage, started_s) | {target_memory.AGE: round(age_s, 1)})
 
     def _of_waiting(self, source: str, why: str, values: Mapping[str, float]) -> Reading:
@@ -219,9 +219,12 @@ def _figures(known: _Container, usage: Usage, started_s: float) -> dict[str, flo
     return values | {"oom_kills": known.oom_kills}
 
 
-def _told_age_s(read_at: float | str) -> float:
-    """How long ago it was read, by the clocks of others; 0 where they are not ours."""
-    age_s = time.time() - (read_at if isinstance(read_at, float) else _unix_s(read_at))
+def _told_age_s(usage: Usage) -> float:
+    """How long ago it was read, by the clocks of others: ours may be another, so it is asked only where they do not
+    say what time it is. 0 where they are not alike.
+    """
+    read_s = usage.read_at if isinstance(usage.read_at, float) else _unix_s(usage.read_at)
+    age_s = (usage.told_s or time.time()) - read_s
     return age_s if 0 < age_s < LARGEST_AGE_S else 0.0
 
 

@@ -16,6 +16,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from email.utils import formatdate
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -40,6 +41,8 @@ class Documented:
         self.seen: list[Request] = []
         self.broken: tuple[int, Any] | None = None
         """Answered in place of everything else."""
+        self.clock_s: float | None = None
+        """Unix time by its own clock, where it tells that."""
 
     def answer(self, request: Request) -> tuple[int, Any]:
         raise NotImplementedError
@@ -68,6 +71,8 @@ class Documented:
             status, document = self.broken or self.answer(request)
             content = _content(document)
             kind = "Content-Type: application/json\r\n" if content else ""
+            if self.clock_s is not None:
+                kind += f"Date: {formatdate(self.clock_s, usegmt=True)}\r\n"
             connection.sendall(
                 f"HTTP/1.1 {status} X\r\n{kind}Content-Length: {len(content)}\r\n\r\n".encode() + content
             )

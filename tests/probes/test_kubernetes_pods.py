@@ -328,6 +328,19 @@ def test_figures_are_as_old_as_they_say_or_as_they_were_seen_to_be(
     assert only(probe).values["memory_age_s"] == ages_s[1]
 
 
+@pytest.mark.parametrize("usage", ["metrics", "kubelet"])
+@pytest.mark.parametrize("ahead_s", [-45.0, 0.0, 45.0, 4000.0])
+@pytest.mark.parametrize("age_s", [0, 20, 60])
+def test_what_another_clock_says_is_held_against_that_clock(
+    cluster: Cluster, url: str, token: str, monkeypatch: pytest.MonkeyPatch, usage: str, ahead_s: float, age_s: int
+) -> None:
+    """Ours may be ahead, so that fresh figures look old, or behind, so that old ones look fresh."""
+    read_at_s = datetime.fromisoformat("2026-03-14T09:26:00Z").timestamp() if usage == "metrics" else 1773480400.0
+    cluster.clock_s = read_at_s + cluster.second + age_s
+    monkeypatch.setattr("harness.probes.kubernetes_pods.time.time", lambda: cluster.clock_s + ahead_s)
+    assert only(pods(url, token, usage=usage)).values["memory_age_s"] == age_s
+
+
 @pytest.mark.parametrize(("every_s", "longest_s"), [(15, 37.5), (5, 20), (60, 90)])
 def test_who_is_known_to_read_often_is_missed_sooner(
     cluster: Cluster, url: str, token: str, monkeypatch: pytest.MonkeyPatch, every_s: int, longest_s: float

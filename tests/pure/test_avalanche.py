@@ -434,6 +434,27 @@ def test_a_fault_that_goes_on_may_drop_everybody_again_and_again() -> None:
     assert judged("connections_kept", again).evidence["lost"] == 1, "more than were there to be dropped once"
 
 
+@pytest.mark.parametrize(
+    ("from_s", "until_s", "outcome"),
+    [
+        (45.0, 46.0, Outcome.FAIL),  # in the recovery
+        (25.0, 46.0, Outcome.FAIL),  # after they were dropped again
+        (12.0, 18.0, Outcome.FAIL),
+        (12.0, 24.0, Outcome.FAIL),  # what it does is lost in the phase before, too
+        (19.99, 24.0, Outcome.PASS),  # it came with the drop
+        (22.5, 22.6, Outcome.PASS),
+    ],
+)
+def test_a_fault_excuses_what_is_dropped_again_while_it_is_there(
+    from_s: float, until_s: float, outcome: Outcome
+) -> None:
+    marks = (FaultMark(from_s, "tcp_proxy", INJECTED, "", 1), FaultMark(until_s, "tcp_proxy", UNDONE, "", 1))
+    recording = dropped_repeatedly(60, *marks)
+    assert judged("connections_kept", recording).outcome is outcome
+    told = judged("reconnect_time", recording)
+    assert told.outcome is (Outcome.INCONCLUSIVE if outcome is Outcome.FAIL else Outcome.PASS), told.reason
+
+
 def test_users_who_come_in_the_drop_may_be_dropped_in_it() -> None:
     recording = dropped_repeatedly(60)
     for came in ((counted(20, "WS /feed connect", 60), opened(21, 60)), (back(0.5, 60, 19), opened(20, 60))):

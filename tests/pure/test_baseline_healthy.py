@@ -152,6 +152,14 @@ def test_what_is_accepted_in_a_spike_is_not_what_is_normal(specs: list[Criterion
     assert judged(dataclasses.replace(sick, header=header)).outcome.value == outcome
 
 
+def test_the_limit_that_is_told_is_the_one_it_is_held_against() -> None:
+    """So one can tell failures, which are the target's doing, from what else makes a baseline unfit."""
+    recording = run(lambda _: 20)
+    header = dataclasses.replace(recording.header, criteria=(CriterionSpec("error_ratio", {"limit": 0.01}),))
+    assert judged(dataclasses.replace(recording, header=header)).limit == 0.01
+    assert judged(recording).limit == 0.05
+
+
 def lasting(recording: Recording, seconds: int) -> Recording:
     """With a baseline of so many seconds."""
     phases = (Phase(BASELINE, 0, seconds), Phase("spike", seconds, SECONDS + 5))

@@ -17,9 +17,9 @@ from harness.criteria.breaker._criterion import BreakerCriterion
 from harness.criteria.breaker._measure import BreakerBehaviour, measure
 from harness.criteria.breaker._state import Sample
 from harness.findings import Finding, Outcome
-from harness.recording import CriterionSpec, Recording
+from harness.recording import CriterionSpec, Recording, Slice
 from harness.recording_marks import FAILED, INJECTED, FaultMark
-from harness.recording_values import OK, Scalar
+from harness.recording_values import ITERATION, OK, UNSERVED, USER_EXCEPTION, Scalar
 from harness.verdict import judge
 from tests.breakers import DEPENDENCY, FAST_S, NEVER_CLOSES, NEVER_OPENS, STATE, WITNESSES, Truth, simulate, without
 
@@ -518,10 +518,39 @@ def test_the_failed_calls_until_it_is_open_are_counted(data: st.DataObject) -> N
     threshold = data.draw(st.integers(1, 10))
     truth = data.draw(runs(failure_takes_s=0.003, threshold=threshold))
     found = judged("breaker_threshold", truth.recording, limit=1000)
-    assume(found.outcome is not INCONCLUSIVE)
-    assert found.interval is not None and found.interval[0] <= threshold + 1 and threshold <= found.interval[1], (
-        found.reason
-    )
+    assert found.interval is not None, found.reason
+    low, high = found.interval
+    assert low <= threshold + 1 and threshold <= high, found.reason
+
+
+def test_the_failed_calls_of_whole_seconds_before_it_opened_are_certain() -> None:
+    """Of sixty, at 20 a second, those of the second in which it opens and of the one before are in doubt."""
+    found = judged("breaker_threshold", simulate(threshold=60, instances=1).recording)
+    assert found.interval is not None and 20 <= found.interval[0] <= 60 <= found.interval[1] <= 100, found.reason
+
+
+@pytest.mark.parametrize("outcome", [UNSERVED, USER_EXCEPTION])
+def test_what_was_never_sent_is_no_failed_call(outcome: str) -> None:
+    """Arrivals that find no user, as a dependency that hangs makes, have not reached the service."""
+    run = simulate(threshold=40, instances=1).recording
+    unsent = tuple(Slice(t, "local", ITERATION, outcome, 200, 0, {}) for t in (30, 31))
+    found = judged("breaker_threshold", replace(run, slices=(*run.slices, *unsent)), limit=100)
+    assert found.interval == judged("breaker_threshold", run, limit=100).interval
+    assert found.outcome is PASS, found.reason
+    unsent = tuple(Slice(t, "local", ITERATION, outcome, 200, 0, {}) for t in range(30, 45))
+    crowded = replace(run, slices=(*run.slices, *unsent))
+    leaks = [judged("breaker_leak_through", each).interval for each in (run, crowded)]
+    assert leaks[0] == leaks[1] is not None, "nor a request that was spared"
+
+
+@pytest.mark.parametrize("outcome", ["connection refused", "timeout"])
+def test_what_had_no_answer_may_have_been_tried_or_not(outcome: str) -> None:
+    run = simulate(threshold=40, instances=1).recording
+    more = tuple(Slice(t, "local", "GET /quote", outcome, 200, 0, {}) for t in (30, 31))
+    known = judged("breaker_threshold", run, limit=100).interval
+    found = judged("breaker_threshold", replace(run, slices=(*run.slices, *more)), limit=100)
+    assert known is not None and found.interval == (known[0], known[1] + 400)
+    assert found.outcome is INCONCLUSIVE and "400 of them had no answer" in found.reason, found.reason
 
 
 def test_calls_until_it_is_open_are_held_against_the_limit() -> None:

@@ -33,7 +33,7 @@ def fast_failures(baseline_s: float, *others: Slice) -> FastFailures:
 
 def second(t: int, failed_fast: int, requests: int = 20, ok: int | None = None) -> Second:
     good = requests - failed_fast if ok is None else ok
-    return Second(t, requests, good, {bucket_index(2_000): failed_fast} if failed_fast else {})
+    return Second(t, requests, good, 0, {bucket_index(2_000): failed_fast} if failed_fast else {})
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from harness.analysis import restarts
+from harness.analysis.gone import gone
 from harness.analysis.processes import processes
-from harness.analysis.restarts import gone
 from harness.findings import Finding, Outcome
 from harness.recording import CriterionSpec, ProbeSample, Recording
 from harness.recording_marks import INJECTED, UNDONE, FaultMark
@@ -156,7 +156,7 @@ def test_a_fault_excuses_what_it_struck_and_for_as_long_as_that_takes(
         FaultMark(99.0, "kill_process", UNDONE, "undone", 2),
     ]
     one: Any = SimpleNamespace(source="api", pid=np.array([7.0]), is_named=False)
-    assert restarts._fault(marks, before_s, t, one, 0) == ("kill_process at 30 s" if is_excused else "")
+    assert restarts.fault_of(marks, before_s, t, one, 0) == ("kill_process at 30 s" if is_excused else "")
 
 
 def test_a_worker_that_came_stands_for_one_that_ended() -> None:

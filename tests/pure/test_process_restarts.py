@@ -142,6 +142,16 @@ def worker(name: str, start_s: int, end_s: int, pid: float) -> tuple[ProbeSample
     return tuple(ProbeSample(t + 0.1, "process", name, values) for t in range(start_s, end_s))
 
 
+def serving(
+    samples: tuple[ProbeSample, ...], cpu_ratio: float = 0.1, from_s: float = 0, until_s: float = END_S
+) -> tuple[ProbeSample, ...]:
+    """The same with so much CPU in that stretch, and none else."""
+    return tuple(
+        dataclasses.replace(s, values={**s.values, "cpu_ratio": cpu_ratio if from_s <= s.t < until_s else 0.0})
+        for s in samples
+    )
+
+
 def test_a_worker_in_whose_place_another_came_may_be_a_restart() -> None:
     whole = run({"port-80": ()})
     two = worker("port-80/1", 0, END_S, 1)
@@ -168,10 +178,50 @@ def test_a_worker_of_a_fixed_set_that_ended_for_good_allows_no_pass(
 ) -> None:
     struck = (FaultMark(end_s - 1.0, "kill_process", INJECTED, fault, 1),) if fault else ()
     whole = run({"port-80": ()}, struck)
-    probes = (*whole.probes, *worker("port-80/1", 0, END_S, 1), *worker("port-80/2", 0, end_s, 2), *others)
-    finding = found(dataclasses.replace(whole, probes=probes))
+    two = (*worker("port-80/1", 0, END_S, 1), *worker("port-80/2", 0, end_s, 2))
+    finding = found(dataclasses.replace(whole, probes=(*whole.probes, *serving(two), *others)))
     assert (finding.outcome is Outcome.INCONCLUSIVE) is is_missing and finding.interval == (0, is_missing)
     assert (f"port-80/2 since {end_s - 1} s ended" in finding.reason) is is_missing
+
+
+@pytest.mark.parametrize(
+    ("mine", "theirs", "is_missing"),
+    [
+        ({}, {}, True),
+        ({"cpu_ratio": 0.05}, {}, True),
+        ({"cpu_ratio": 0.04}, {}, False),  # it helps, and serves not
+        ({"cpu_ratio": 0.0}, {}, False),  # a loader of a cache
+        ({"until_s": 39.0}, {}, False),  # idle at last, so one that is no longer needed
+        ({"from_s": 39.0}, {}, True),
+        ({}, {"until_s": 39.0}, False),  # nobody had anything to do
+        ({"cpu_ratio": 0.004}, {"cpu_ratio": 0.004}, False),  # nobody has, but for a look at the clock
+    ],
+)
+def test_only_a_child_that_served_as_the_others_until_it_ended_is_missing(
+    mine: dict[str, float], theirs: dict[str, float], is_missing: bool
+) -> None:
+    """nginx's cache loader, idle children that are trimmed, a connection that is given back: each ends for good."""
+    whole = run({"port-80": ()})
+    siblings = (*worker("port-80/1", 0, END_S, 1), *worker("port-80/2", 0, END_S, 2))
+    probes = (*serving(siblings, **theirs), *serving(worker("port-80/3", 0, 50, 3), **mine))
+    finding = found(dataclasses.replace(whole, probes=(*whole.probes, *probes)))
+    assert finding.interval == (0, is_missing), finding.reason
+
+
+def test_one_that_has_no_siblings_or_of_whose_cpu_nobody_tells_is_not_missing() -> None:
+    whole = run({"port-80": ()})
+    alone = serving(worker("port-80/3", 0, 50, 3))
+    untold = (*worker("port-80/1", 0, END_S, 1), *worker("port-80/2", 0, 50, 2))
+    for probes in (alone, untold):
+        assert found(dataclasses.replace(whole, probes=(*whole.probes, *probes))).outcome is Outcome.PASS
+
+
+def test_a_recording_without_phases_is_judged() -> None:
+    whole = run({"port-80": ()})
+    bare = dataclasses.replace(whole, header=dataclasses.replace(whole.header, phases=()))
+    two = serving((*worker("port-80/1", 0, END_S, 1), *worker("port-80/2", 0, 50, 2)))
+    for probes in ((), two):
+        assert found(dataclasses.replace(bare, probes=(*bare.probes, *probes))).reason.startswith("none, over")
 
 
 def test_a_child_that_came_in_the_course_of_the_run_and_ended_is_none_of_a_fixed_set() -> None:

@@ -8,8 +8,9 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
+from harness.analysis.gone import gone
 from harness.analysis.processes import processes
-from harness.analysis.restarts import Restart, gone, oom_kills, restarts
+from harness.analysis.restarts import Restart, oom_kills, restarts
 from harness.recording import ProbeSample, Recording
 from harness.recording_marks import INJECTED, UNDONE, FaultMark
 from tests.recordings import healthy

@@ -125,12 +125,33 @@ def test_a_run_without_a_figure_is_left_out_only_where_a_guard_voided_it(outcome
 def test_what_the_target_itself_made_void_is_no_accident(guard: str, outcome: Outcome) -> None:
     """It was down when the third of five runs began."""
     objection = Finding(
-        guard, "the guard", U, "unhealthy before the load", kind=guard, is_guard=True, voids=("clients",)
+        guard, "the guard", U, "unhealthy before the load", 0.5, kind=guard, is_guard=True, voids=("clients",)
     )
     void = Verdict(U, "…", (dataclasses.replace(recovery(2), outcome=U, voided_by=guard), objection))
     found = repeats.pooled([*runs(*[recovery(2)] * 4), void], 5)
     assert found.outcome is outcome
     assert ("the guard: in 1 of the runs, the first of them: unhealthy before" in found.reason) is (outcome is U)
+
+
+@pytest.mark.parametrize(("error_ratio", "outcome"), [(1.0, U), (0.06, U), (0.05, P), (0.0, P)])
+def test_failures_in_the_baseline_are_the_targets_doing_and_stalls_may_be_the_machines(
+    error_ratio: float, outcome: Outcome
+) -> None:
+    objection = Finding(
+        "baseline_healthy", "the guard", U, "ill", error_ratio, "ratio", 0.05, kind="baseline_healthy", is_guard=True,
+        voids=("baseline",),
+    )  # fmt: skip
+    void = Verdict(U, "…", (dataclasses.replace(recovery(2), outcome=U, voided_by="baseline_healthy"), objection))
+    found = repeats.pooled([*runs(*[recovery(2)] * 3), void, void], 5)
+    assert found.outcome is outcome, found.reason
+    assert (found.reason == "All 1 criteria hold in 3 of 5 runs.") is (outcome is P)
+
+
+def test_the_sentence_says_in_how_many_runs_the_criteria_hold() -> None:
+    both = [Verdict(P, "", (recovery(2), failing(0))) for _ in range(3)]
+    one = Verdict(U, "", (dataclasses.replace(recovery(2), outcome=U, voided_by="skew"), failing(0)))
+    assert repeats.pooled(both, 3).reason == "All 2 criteria hold in 3 runs."
+    assert repeats.pooled([*both, one], 4).reason == "All 2 criteria hold in at least 3 of 4 runs."
 
 
 def test_a_run_without_a_verdict_is_no_pass() -> None:

@@ -42,7 +42,7 @@ def as_planned(t: float) -> float:
     ("users", "ratios"),
     [
         (as_planned, (1, 1, 1)),
-        (lambda t: as_planned(t) if t < 50 else 2, (1, 1, (5 * 10 + 40 * 2) / 450)),  # who was refused has left
+        (lambda t: as_planned(t) if t < 50 else 2, (1, 1, (5 * 10 + 41 * 2) / 460)),  # who was refused has left
         (lambda t: 20 if 30 <= t < 45 else 10, (1, (10 * 10 + 5 * 20) / (10 * 10 + 5 * 40), 1)),
         (lambda _: 40, (1, 1, 1)),  # who is no longer wanted ends its iteration first
         (lambda t: as_planned(t - 9) if t < 45 else 10, (1, 1, 1)),  # Locust takes its time to spawn them
@@ -65,12 +65,52 @@ def test_what_fails_although_users_have_left_has_failed() -> None:
     assert (decided.outcome, ratio.outcome) == (Outcome.FAIL, Outcome.FAIL)
 
 
+def silent(run: Recording, from_s: float, until_s: float = 1000) -> Recording:
+    """One of the two load processes tells nothing in that stretch."""
+    kept = tuple(each for each in run.probes if each.source != "worker-2" or not from_s <= each.t < until_s)
+    return dataclasses.replace(run, probes=kept)
+
+
+@pytest.mark.parametrize(
+    ("from_s", "until_s", "told"),
+    [
+        (45, 1000, "is known of 3 of 46 s of the recovery"),
+        (40, 1000, "is known of 0 of 46 s of the recovery"),
+        (38, 48, "is known of 11 of 15 s of the spike"),
+        (60, 67, ""),  # of 46 s so few are unknown
+        (60, 69, "is known of 40 of 46 s of the recovery"),
+        (88, 1000, ""),
+        (-100, 1000, "is known of 0 of 20 s of the baseline"),
+    ],
+)
+def test_of_a_phase_of_which_little_is_known_nobody_knows_that_they_stayed(
+    from_s: float, until_s: float, told: str
+) -> None:
+    """Who left in it may have left unseen."""
+    finding = judged(silent(there(as_planned), from_s, until_s))
+    assert (finding.outcome is Outcome.PASS) is (not told), finding.reason
+    assert told in finding.reason
+    assert not told or (finding.figure is None and not criteria.is_about_target(finding)), "it is ours"
+    left = judged(silent(there(lambda t: as_planned(t) if t < 12 else 1), 40))
+    assert left.figure is not None and criteria.is_about_target(left)
+
+
+def test_a_process_that_never_tells_its_users_is_not_one_without_any() -> None:
+    run = there(as_planned)
+    untold = tuple(
+        dataclasses.replace(each, values={"cpu_ratio": 0.1})
+        if (each.probe, each.source) == ("generator", "worker-2")
+        else each
+        for each in run.probes
+    )
+    finding = judged(dataclasses.replace(run, probes=untold))
+    assert (finding.outcome, finding.figure) == (Outcome.INCONCLUSIVE, None), finding.reason
+
+
 def test_of_load_processes_that_do_not_tell_nothing_is_known() -> None:
     run = there(as_planned)
-    silent = tuple(each for each in run.probes if each.source != "worker-2" or each.t < 40)
-    assert [each.planned for each in users_stayed.users(dataclasses.replace(run, probes=silent))] == pytest.approx(
-        (10, (10 * 10 + 3 * 40) / 13)
-    )
+    planned = [(each.phase, each.planned) for each in users_stayed.users(silent(run, 40))]
+    assert planned[:2] == [("baseline", 10), ("spike", pytest.approx((10 * 10 + 3 * 40) / 13))]
     untold = tuple(ProbeSample(each.t, each.probe, each.source, {}) for each in run.probes)
     assert not list(users_stayed.users(dataclasses.replace(run, probes=untold)))
     arrivals = dataclasses.replace(run.header, level_unit="starts/s")

@@ -57,6 +57,8 @@ class Second:
     t: int
     requests: int
     ok: int
+    unanswered: int
+    """Of those that failed: time-outs, refused connections. Nobody knows whether the service has tried them."""
     fast: Sparse
     """Latency of those that failed fast."""
 
@@ -79,11 +81,16 @@ def by_second(slices: Sequence[Slice], fast: FastFailures) -> tuple[Second, ...]
             t,
             requests=sum(piece.count for piece in pieces),
             ok=sum(piece.count for piece in pieces if piece.outcome == OK),
+            unanswered=sum(piece.count for piece in pieces if not _is_answered(piece)),
             fast=histogram.merge(fast.latencies_of(piece) for piece in pieces),
         )
         for t, pieces in sorted(grouped.items())
         if any(piece.count for piece in pieces)
     )
+
+
+def _is_answered(piece: Slice) -> bool:
+    return piece.status > 0 or piece.outcome in (OK, BREAKER_OPEN) or piece.outcome.startswith("http ")
 
 
 def find_open_runs(seconds: Sequence[Second]) -> list[tuple[int, int]]:

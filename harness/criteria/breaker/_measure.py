@@ -30,7 +30,12 @@ from harness.criteria.breaker._criterion import BreakerCriterion
 from harness.criteria.breaker._state import UNSEEN, Instance, Moment, Samples
 from harness.recording import Recording, Slice
 from harness.recording_marks import FAILED, INJECTED, UNDONE, FaultMark
-from harness.recording_values import CENSORED, Scalar
+from harness.recording_values import CENSORED, UNSERVED, USER_EXCEPTION, Scalar
+
+_NOT_SENT = (CENSORED, UNSERVED, USER_EXCEPTION)
+"""What did not reach the service, or is not known to have been answered: no breaker can have failed it, or spared it.
+Where the dependency hangs, arrivals that find no free user are more than all others.
+"""
 
 
 @dataclass(frozen=True)
@@ -142,8 +147,8 @@ class BreakerBehaviour:
 
 def measure(recording: Recording, criterion: BreakerCriterion) -> BreakerBehaviour:
     """Measures the first failure of the dependency in the run; see the module for what is measured and how."""
-    answered = tuple(piece for piece in phases.settled(recording).slices if piece.outcome != CENSORED)
-    recording = replace(recording, slices=answered)
+    sent = tuple(piece for piece in phases.settled(recording).slices if piece.outcome not in _NOT_SENT)
+    recording = replace(recording, slices=sent)
     slices = phases.only(recording, criterion.requests).slices
     injected, undone, missing = _find_failure(recording, criterion)
     baseline = recording.phase(criterion.baseline)

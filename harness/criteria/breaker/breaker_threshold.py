@@ -19,8 +19,9 @@ class BreakerThreshold(BreakerCriterion):
     """Requests that failed at the dependency before the breaker was open, an instance, stay within a limit.
 
     Each instance counts for itself, so the figure is all of them ÷ instances. What was under way when it opened is
-    among them. Only the signature of an open breaker tells an answer that was tried from one that was not. Where it
-    never opened, all calls that the dependency counted in the failure were tried.
+    among them. Only the signature of an open breaker tells an answer that was tried from one that was not. What had no
+    answer may have been tried or not, so it is in the interval's upper end alone. Where it never opened, all calls that
+    the dependency counted in the failure were tried.
     """
 
     follows = ("breaker_opens",)
@@ -36,27 +37,32 @@ class BreakerThreshold(BreakerCriterion):
         if missing := _missing(measured, self.signature_remedy):
             return self.inconclusive(missing, measured.describe_witnesses())
         instances = max(1, len(measured.instances))
-        least, most = _tried(measured)
+        least, most, unanswered = _tried(measured)
         interval = least / instances, most / instances
         outcome = against(self.limit, interval)
         evidence: dict[str, Scalar] = {**measured.describe_witnesses(), "instances": instances}
         return self.finding(
             outcome,
-            self._reason(interval, instances, outcome),
+            self._reason(interval, instances, outcome, unanswered),
             None if math.isinf(most) else interval[1],
             interval,
             evidence,
             censored=math.isinf(most),
         )
 
-    def _reason(self, interval: tuple[float, float], instances: int, outcome: Outcome) -> str:
+    def _reason(self, interval: tuple[float, float], instances: int, outcome: Outcome, unanswered: int) -> str:
         low, high = interval
         each = "" if instances == 1 else f" by each of {instances} instances"
         if math.isinf(high):
             return f"it was not open after {low:.4g} calls{each} to a dependency that failed, limit {self.limit:g}"
         reason = f"{low:.4g} to {high:.4g} calls{each} had failed when it was open, limit {self.limit:g}"
+        if outcome is not Outcome.INCONCLUSIVE:
+            return reason
+        if high - unanswered / instances <= self.limit:
+            told = f"{unanswered:,} of them had no answer, so nobody knows which were tried"
+            return f"{reason}; {told}: users that wait for longer than the service does would settle it"
         # A second is the finest that is known: more requests in it make the count coarser, not finer.
-        return reason + ("; fewer requests a second would settle it" if outcome is Outcome.INCONCLUSIVE else "")
+        return f"{reason}; fewer requests a second would settle it"
 
 
 def _missing(measured: BreakerBehaviour, remedy: str) -> str:
@@ -69,16 +75,19 @@ def _missing(measured: BreakerBehaviour, remedy: str) -> str:
     return ""
 
 
-def _tried(measured: BreakerBehaviour) -> tuple[float, float]:
-    """Fewest and most that had failed when the last instance was open: of a second in which it may have opened nobody
-    knows which of them came before. What fails once it is open has its signature, but for half-open probes.
+def _tried(measured: BreakerBehaviour) -> tuple[float, float, int]:
+    """Fewest and most that had failed when the last instance was open, and how many of the most had no answer: of a
+    second in which it may have opened nobody knows which of them came before. What fails once it is open has its
+    signature, but for half-open probes.
     """
     if not measured.has_opened:
         assert measured.leak is not None
-        return measured.leak.calls, math.inf
+        return measured.leak.calls, math.inf, 0
     opened = measured.opened
-    failed = {each.t: each.requests - each.ok - each.failed_fast for each in measured.seconds}
-    least = float(sum(count for t, count in failed.items() if t + 1 <= opened.after_s))
+    before = [each for each in measured.seconds if each.t < opened.by_s]
+    most = sum(each.requests - each.ok - each.failed_fast for each in before)
+    surely = [each for each in before if each.t + 1 <= opened.after_s]
+    least = float(sum(each.requests - each.ok - each.failed_fast - each.unanswered for each in surely))
     if len(measured.instances) > 1:
         least -= sum(math.inf if instance.probes is None else instance.probes for instance in measured.instances)
-    return max(0.0, least), float(sum(count for t, count in failed.items() if t < opened.by_s))
+    return max(0.0, least), float(most), sum(each.unanswered for each in before)

@@ -81,6 +81,11 @@ class BaselineHealthy(Guard):
     limit: float = parameter(0.05, "largest error ratio, where no criterion of the run has a limit for it", highest=1)
     baseline: str = parameter(BASELINE, "phase that shows what is normal")
 
+    @classmethod
+    def is_about_target(cls, finding: Finding) -> bool:
+        """Failures are. What is slow, stalls or drifts may be the machine, and a fault is ours."""
+        return finding.figure is not None and finding.limit is not None and finding.figure > finding.limit
+
     def judge(self, recording: Recording) -> Finding:
         phase = recording.phase(self.baseline)
         if phase is None:
@@ -91,8 +96,9 @@ class BaselineHealthy(Guard):
         if tally.error_ratio is None:
             why = f" ({nothing_sent(idle)})" if idle else ""
             return self.inconclusive(f"no requests in the {self.baseline}, so there is nothing to compare with{why}")
+        error_limit = self._error_limit(recording)
         problems = [
-            *self._beyond_limits(recording, tally),
+            *_beyond_limits(recording, tally, error_limit),
             *_refused_classes(answered, phase),
             *self._alerts(recording, phase),
             *_faults(recording, phase),
@@ -108,37 +114,42 @@ class BaselineHealthy(Guard):
                 remedy = nothing_sent(idle) if many else "mend that, or begin with less load"
                 remedy += ", before anything is compared with it"
             reason = f"{'; '.join(problems)}: {remedy}"
-            return self.finding(Outcome.INCONCLUSIVE, reason, tally.error_ratio)
-        return self.finding(Outcome.PASS, "well within the run's own limits, and steady", tally.error_ratio)
+            return self.finding(Outcome.INCONCLUSIVE, reason, tally.error_ratio, limit=error_limit)
+        reason = "well within the run's own limits, and steady"
+        return self.finding(Outcome.PASS, reason, tally.error_ratio, limit=error_limit)
 
-    def _beyond_limits(self, recording: Recording, tally: tallies.Tally) -> Iterator[str]:
+    def _error_limit(self, recording: Recording) -> float:
         of_errors: list[float] = []
         of_others: list[float] = []
-        of_latency: list[tuple[float, float]] = []
-        for spec in recording.header.criteria:
-            if spec.parameters.get("requests"):
-                continue
-            if spec.criterion == "error_ratio":
-                of_baseline = spec.parameters.get("phase") == self.baseline
-                (of_errors if of_baseline else of_others).append(_number(spec, "limit", self.limit))
-            elif spec.criterion == "latency_quantile":
-                of_latency.append((_number(spec, "quantile", 0.95), _number(spec, "limit_s", 5.0)))
+        for spec in _of_all_requests(recording, "error_ratio"):
+            of_baseline = spec.parameters.get("phase") == self.baseline
+            (of_errors if of_baseline else of_others).append(_number(spec, "limit", self.limit))
         # What is accepted in a spike is not what is normal.
-        limit = max(of_errors, default=min(self.limit, max(of_others, default=self.limit)))
-        assert tally.error_ratio is not None
-        if tally.error_ratio > limit:
-            cause = next(iter(tally.causes), "")
-            yield f"{percent(tally.error_ratio)} of the requests failed ({cause}), limit {percent(limit)}"
-        for quantile, limit_s in of_latency:
-            figure_us = histogram.quantile_us(tally.latency, quantile, tally.failed)
-            if figure_us is not None and figure_us / 1e6 > limit_s:
-                yield f"p{quantile * 100:g} was {seconds(figure_us / 1e6)}, limit {seconds(limit_s)}"
+        return max(of_errors, default=min(self.limit, max(of_others, default=self.limit)))
 
     def _alerts(self, recording: Recording, phase: Phase) -> Iterator[str]:
         for episode in alerts.episodes(phases.from_the_send(recording)):
             end_s = phase.end_s if episode.end_s is None else min(phase.end_s, episode.end_s)
             if end_s - max(phase.start_s, episode.start_s) >= phase.duration_s / 2:
                 yield f"the alert {episode.alert} held for most of it ({in_words(episode.worst)})"
+
+
+def _of_all_requests(recording: Recording, criterion: str) -> Iterator[CriterionSpec]:
+    for spec in recording.header.criteria:
+        if spec.criterion == criterion and not spec.parameters.get("requests"):
+            yield spec
+
+
+def _beyond_limits(recording: Recording, tally: tallies.Tally, error_limit: float) -> Iterator[str]:
+    assert tally.error_ratio is not None
+    if tally.error_ratio > error_limit:
+        cause = next(iter(tally.causes), "")
+        yield f"{percent(tally.error_ratio)} of the requests failed ({cause}), limit {percent(error_limit)}"
+    for spec in _of_all_requests(recording, "latency_quantile"):
+        quantile, limit_s = _number(spec, "quantile", 0.95), _number(spec, "limit_s", 5.0)
+        figure_us = histogram.quantile_us(tally.latency, quantile, tally.failed)
+        if figure_us is not None and figure_us / 1e6 > limit_s:
+            yield f"p{quantile * 100:g} was {seconds(figure_us / 1e6)}, limit {seconds(limit_s)}"
 
 
 def _is_never_well_whatever_the_load(tally: tallies.Tally, pieces: Iterable[Slice]) -> bool:

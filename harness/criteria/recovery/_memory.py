@@ -2,8 +2,8 @@
 
 Memory is summed over the processes that were there in the baseline *and* at the end. A process that came later brings
 memory that is no growth, so it is left out and named. But a child that came and stays may be one that its parent has
-forgotten: what it has for itself is in the interval's upper end. The interval is a moving-block bootstrap (Künsch
-1989), because memory samples are strongly correlated.
+forgotten: where more came than went, what they have for themselves is in the interval's upper end. The interval is a
+moving-block bootstrap (Künsch 1989), because memory samples are strongly correlated.
 
 A process that was restarted, or ended, begins afresh, and its growth is not forgotten: that of each *stretch* from one
 start to the next counts, and they are added up. What a new process takes to warm up is no growth, so a later stretch
@@ -61,7 +61,7 @@ class MemoryGain:
     """There in the baseline and at the end: the figure is about these, and about what ``went`` had gained."""
     came: tuple[str, ...] = ()
     children_bytes: float = 0.0
-    """What those of them that are children have for themselves."""
+    """What those of them have for themselves that are children, and more than went."""
     went: tuple[str, ...] = ()
     interrupted: tuple[str, ...] = ()
     """There in the baseline and at the end, but away in between: perhaps restarted, which hides growth."""
@@ -97,7 +97,9 @@ def growth(recording: Recording, baseline: Phase, recovery: Phase) -> MemoryGain
     low, high = _interval(before, after) if steady else (0.0, 0.0)
     baseline_bytes, end_bytes = float(np.median(before)), float(np.median(after))
     growth_bytes = end_bytes - baseline_bytes
-    children_bytes = sum(samples[name].own_bytes(start_s, end_s) for name in came if samples[name].is_worker)
+    children_bytes = _added_children_bytes(
+        [samples[name] for name in came], [samples[name] for name in went], start_s, end_s
+    )
     window = _Window(baseline, recovery, start_s, end_s)
     for name in (*(name for name in stayed if name in cut), *went):
         mine = [each for each in anew if each.source == name]
@@ -125,6 +127,18 @@ def growth(recording: Recording, baseline: Phase, recovery: Phase) -> MemoryGain
         restarts=anew,
         leak=_leak_in(recording, samples, steady, went, anew, recovery, end_s),
     )
+
+
+def _added_children_bytes(
+    came: Sequence[ProcessSeries], went: Sequence[ProcessSeries], start_s: float, end_s: float
+) -> float:
+    """One that took the place of another is none more; which of them did nobody knows, so the largest did not."""
+    added_bytes = 0.0
+    for root in {one.root for one in came if one.is_worker}:
+        own_bytes = sorted(one.own_bytes(start_s, end_s) for one in came if one.is_worker and one.root == root)
+        replaced = sum(one.is_worker and one.root == root for one in went)
+        added_bytes += sum(own_bytes[replaced:])
+    return added_bytes
 
 
 def _too_old(samples: Mapping[str, ProcessSeries], names: Sequence[str], recovery: Phase, end_s: float) -> str:

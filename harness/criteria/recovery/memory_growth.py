@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from harness.criteria._criterion import Criterion
@@ -62,6 +63,9 @@ class MemoryGrowth(Criterion):
                 held = f"child processes that came later hold {megabytes(measured.children_bytes)}"
                 settled = f"as {held}: {settled}, in which they may end,"
             reason += f"; {megabytes(low)} to {megabytes(high)} are possible, {settled} would tell"
+            if measured.children_bytes:
+                accepted = f"a limit_bytes of {math.ceil(high / 1e6):,} MB accepts them"
+                reason += f"; where the service keeps so many by its own setting, {accepted}"
         return self._about(measured, outcome, reason, limit_bytes)
 
     def _about(self, measured: MemoryGain, outcome: Outcome, reason: str, limit_bytes: float) -> Finding:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from harness.analysis.gone import gone
 from harness.analysis.processes import processes
-from harness.analysis.restarts import Ended, Restart, ended, gone, oom_kills, restarts
+from harness.analysis.restarts import Ended, Restart, ended, oom_kills, restarts
 from harness.criteria._criterion import Criterion
 from harness.criteria._outcome import against
 from harness.findings import TARGET, Finding, Outcome

@@ -18,6 +18,8 @@ from harness.recording_values import OK
 
 COMING_S = 2
 """So long a handshake may take that was begun before a phase."""
+MARKED_EARLY_S = 1.0
+"""A fault that comes with a phase may be marked so long before it."""
 AGAIN = "dropped again"
 """Cause of what is counted by :func:`dropped_again`."""
 
@@ -73,16 +75,20 @@ def lost(recording: Recording, planned: Phase | None, name: str = "*") -> Mappin
 
 def dropped_again(recording: Recording, planned: Phase, name: str = "*") -> int:
     """How many more connections ended without the client's wish in the phase of a planned drop than it can have ended
-    once: those that were open when it began, and those of users who came, or came back, in it. A fault that goes on may
-    end each of them again and again, so what ends before it is undone is left aside. Kicks are counted by themselves.
+    once: those that were open when it began, and those of users who came, or came back, in it. A fault that comes in it
+    may end each of them again and again, so what ends while it is there is left aside; one that was there before
+    excuses nothing here, as it does not in the phase before. Kicks are counted by themselves.
     """
-    over_s = [min(each.undone_s, planned.end_s) for each in injections(recording) if planned.start_s <= each.at_s]
-    calm_s = max([float(planned.start_s), *(end_s for end_s in over_s)])
+    first_s = planned.start_s - MARKED_EARLY_S
+    faults = [each for each in injections(recording) if first_s <= each.at_s < planned.end_s]
     ends = phases.only(recording, f"connection {name} ended").slices
     dropped = sum(
         piece.count
         for piece in ends
-        if calm_s <= piece.t < planned.end_s and piece.outcome != OK and not is_kick(piece.outcome)
+        if planned.start_s <= piece.t < planned.end_s
+        and piece.outcome != OK
+        and not is_kick(piece.outcome)
+        and not any(each.at_s < piece.t + 1 and piece.t < each.undone_s for each in faults)
     )
     came = phases.only(recording, "WS * connect").slices  # a moment before, too: they connect in the phase
     new = sum(p.count for p in came if planned.start_s - COMING_S <= p.t < planned.end_s and p.outcome == OK)
