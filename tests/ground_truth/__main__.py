@@ -77,7 +77,9 @@ def scenarios() -> dict[str, Any]:
 
 @click.command()
 @click.argument("names", nargs=-1, metavar="[SCENARIO]…")
-@click.option("--runs", default=5, show_default=True, type=click.IntRange(1), help="Runs of each case.")
+@click.option(
+    "--runs", default=5, show_default=True, type=click.IntRange(0), help="Runs of each case; 0: the page only."
+)
 @click.option("--case", "only", default="", help="Only cases with this in their name.")
 @click.option("--add", is_flag=True, help="Keep the runs of these cases that are on the page already.")
 @click.option("--short", is_flag=True, help="What `make test` runs; the page stays as it is.")
@@ -97,6 +99,8 @@ def main(names: tuple[str, ...], runs: int, only: str, add: bool, short: bool) -
                 print(f"{number + 1}/{runs} {scenario}: {row}", flush=True)
                 if not short:
                     _write(scenario, row, keep=add or number > 0)
+    if not short:
+        DOCUMENT.write_text(page(rows_of(DOCUMENT.read_text())))  # of cases as they are now
     sys.exit(wrong)
 
 
