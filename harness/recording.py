@@ -143,7 +143,7 @@ class ProbeSample:
     error: str | None = None
 
     @property
-    def is_of_nothing(self) -> bool:
+    def was_left_out(self) -> bool:
         """Whether nothing was sampled, as when the sample before had not ended: then the source is the probe's own
         name, and no further one of what it samples.
         """

@@ -3,6 +3,7 @@
 Point it at your own service (modules below --modules-path, with X-Cache in the answer) and, if you like, its Valkey:
     springback run locustfiles/module_registry.py --host http://127.0.0.1:8000 --modules-path /modules \\
         --query-path /report --replica-query '?read=replica' --valkey redis://:secret@127.0.0.1:6379
+A page of all versions of a module (--versions-path /versions) is asked for after new ones, which have to be there.
 """
 
 import random
@@ -23,6 +24,7 @@ WORK = (
     *("GET query", "GET pool", "VALKEY SET key", "VALKEY GET key"),
 )
 VERSION = re.compile(r"\b1\.0\.(\d+)\b")
+MOST_VERSIONS = 10  # of a module: of more, a service may list the oldest alone, and the newest one would look lost
 
 
 class Developer(valkey.ValkeyUser, PacedHttpUser):
@@ -45,15 +47,19 @@ class Developer(valkey.ValkeyUser, PacedHttpUser):
 
     def publish(self):
         """A new version, or a new module; what the cache has of it is forgotten."""
-        module = random.choice(self.made)
+        not_full = [module for module in self.made if module[1] < MOST_VERSIONS]
+        if not_full:
+            self.add_version(random.choice(not_full))
+        if not not_full or random.random() < 0.5:
+            self.create()
+
+    def add_version(self, module):
         module[1] += 1
         body = {"version": f"1.0.{module[1]}", "checksum": "0" * 64, "size_bytes": 1000}
         sent_s = time.monotonic()
         response = self.client.post(f"{self.path_of(module)}/versions", json=body, name="[modules]/[name]/versions")
         known = response.is_success and response.json_object().get("invalidated") is not False
         self.keep(WRITE, module, module[1], sent_s, known)
-        if random.random() < 0.5:
-            self.create()
 
     def read(self):
         sent_s = time.monotonic()
@@ -106,7 +112,7 @@ class RegistryLoad(step.Step):
 class Options(valkey.ValkeyOptions):
     modules_path: str = parameter("/modules", "path of the modules", web=True)
     replica_query: str = parameter("?read=replica", "what follows a module's path to read it from a replica", web=True)
-    versions_path: str = parameter("/versions", "what follows it for the page of its versions; empty: none", web=True)
+    versions_path: str = parameter("", "what follows it for the page of all its versions; empty: none", web=True)
     query_path: str = parameter("/db/work?ms=0", "path of a request with one short query", web=True)
     pool_path: str = parameter("/db/work?ms=20", "path of a request that holds a connection a while", web=True)
 

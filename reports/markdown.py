@@ -91,15 +91,16 @@ def _row(cells: tuple[str, ...]) -> str:
 
 
 def bounded(lines: list[str]) -> str:
-    """The lines that fit; what is left out is said."""
+    """The lines that fit; what is left out is said. A name may hold what is no character, and no file would take."""
     kept: list[str] = []
     size = 0
     for line in lines:
-        size += len(line.encode()) + 1
+        encoded = line.encode(errors="replace")
+        size += len(encoded) + 1
         if size > MOST_BYTES:
             kept += ["", "The rest is in report.html: it would not fit a job summary."]
             break
-        kept.append(line)
+        kept.append(encoded.decode())
     return "\n".join(kept) + "\n"
 
 

@@ -105,6 +105,7 @@ def options_for(target: Mapping[str, Any]) -> dict[str, str]:
         "postgres": target["postgres"]["primary"],
         "postgres_admin": target["postgres"]["admin"],
         "valkey": target["valkey"],
+        "versions_path": "/versions",
         "api_urls": ",".join(api["url"] for api in target["apis"]),
         "queue_gauge": "; ".join(f"{api['url']}/metrics#target_requests_in_flight" for api in target["apis"]),
         "haproxy_metrics": target["haproxy"]["metrics_url"],

@@ -50,7 +50,9 @@ class OptionPlaces:
         return f" (It stands in {self._place_of[flag]}.)" if flag in self._place_of else ""
 
     def is_typed(self, flag: str) -> bool:
-        """Whether it stands on the command line: what does not was not given for this run alone."""
+        """Whether it stands on the command line: what does not was not given for this run alone. Where a scenario is
+        attached, no parser takes the beginning of a flag for it.
+        """
         return flag in self._typed
 
     def told(self, problems: Iterable[str]) -> list[str]:

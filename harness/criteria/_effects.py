@@ -15,7 +15,7 @@ from harness.analysis.intervals import clopper_pearson
 from harness.analysis.once import once
 from harness.criteria._injections import Injection, injections, load_end_s
 from harness.criteria._outcome import seconds
-from harness.criteria._tries import by_source
+from harness.criteria._single_operations import by_source
 from harness.criteria.replication._nodes import LAG_S, PRIMARY, NodeSample, nodes_of
 from harness.recording import READ, TAKE, WRITE, Operation, Recording
 

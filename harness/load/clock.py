@@ -22,12 +22,10 @@ from gevent.event import Event
 DRIFT_RATIO = 500e-6
 """Assumed bound of the drift between two clocks: NTP may slew the monotonic clock of Linux by 500 ppm. An old
 measurement loses its certainty at this rate, so a new one soon takes its place."""
-
-
-FIRST = 20
+FIRST_PINGS = 20
 """Exchanged quickly, while the worker is idle: the shortest round trip decides, and users that spawn hold others up."""
-FIRST_INTERVAL_S = 0.05
-INTERVAL_S = 2.0
+FIRST_PINGS_INTERVAL_S = 0.05
+PING_INTERVAL_S = 2.0
 """After those; and for so long an answer is waited for, which may have been lost."""
 
 
@@ -77,8 +75,8 @@ class ClockPings:
         while True:
             self._answered.clear()
             self._send(time.monotonic())
-            self._answered.wait(INTERVAL_S)
-            gevent.sleep(FIRST_INTERVAL_S if self._exchanges < FIRST else INTERVAL_S)
+            self._answered.wait(PING_INTERVAL_S)
+            gevent.sleep(FIRST_PINGS_INTERVAL_S if self._exchanges < FIRST_PINGS else PING_INTERVAL_S)
 
     def answered(self, sent_s: float, master_s: float) -> None:
         """Just now."""

@@ -20,8 +20,9 @@ import gevent
 
 from harness.load.clock import Clock
 from harness.load.pacing import Slot, Start
-from harness.load.sends_at_once import Send, SendsAtOnce, realtime_scheduling
-from harness.load.turns import turn_is_long, wait_a_turn
+from harness.load.real_time import RealTime
+from harness.load.sends_at_once import Send, SendsAtOnce
+from harness.load.turns import turn_is_long
 from harness.recording_marks import GateMark, gate_stream
 from shapes._profile import Herd
 
@@ -118,12 +119,12 @@ class Gate:
         """Whoever stops the run in a turn of the event loop: a release that has begun comes to its end, so that all who
         have sent are woken, and counted.
         """
-        with _without_collections(), realtime_scheduling():
+        with _without_collections(), RealTime() as real_time:
             try:
-                self._send(release, users)
+                self._send(release, users, real_time)
                 for slot, _ in self._still_parked(users):
                     if turn_is_long():
-                        wait_a_turn()
+                        real_time.wait_a_turn()
                     if slot.connection is not None:
                         slot.connection.continue_request()
             finally:
@@ -132,14 +133,14 @@ class Gate:
                     self.remove(slot)
                     slot.woken.set()
 
-    def _send(self, release: Release, users: Sequence[tuple[Slot, Send]]) -> None:
+    def _send(self, release: Release, users: Sequence[tuple[Slot, Send]], real_time: RealTime) -> None:
         sends = []
         for slot, send in users:
             if slot.connection is not None:
                 send.begin = slot.connection.begin
                 sends.append(send)
         try:
-            SendsAtOnce(sends, release.instant_s).make()
+            SendsAtOnce(sends, release.instant_s, real_time).make()
         finally:
             for slot, send in self._still_parked(users):
                 slot.start = send.start

@@ -7,16 +7,15 @@ is a core for each.
 from __future__ import annotations
 
 import math
-import os
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 
 from gevent.monkey import get_original
 
 from harness.load.machine_reader import usable_cores
 from harness.load.pacing import Start
-from harness.load.turns import wait_a_turn
+from harness.load.real_time import RealTime
 
 LONGEST_RELEASE_S = 0.1
 """After which whatever else is due in the event loop has a turn: thousands of connections take longer."""
@@ -45,9 +44,11 @@ class Send:
 class SendsAtOnce:
     """Made by two threads, each of which takes what is next, where there are cores for both."""
 
-    def __init__(self, sends: Iterable[Send], instant_s: float) -> None:
+    def __init__(self, sends: Iterable[Send], instant_s: float, real_time: RealTime) -> None:
+        """``real_time``: entered."""
         self._left = iter(sends)
         self._instant_s = instant_s
+        self._real_time = real_time
         self._second_is_sending = False
 
     def make(self) -> None:
@@ -58,14 +59,14 @@ class SendsAtOnce:
                 _start_thread(self._make_beside, ())
         try:
             while not self._make_some(LONGEST_RELEASE_S):
-                wait_a_turn()
+                self._real_time.wait_a_turn()
         finally:
             self._make_some()  # the rest, where the gate was stopped in such a turn
             while self._second_is_sending:  # its last one
                 _sleep_outside_loop(SPIN_S)
 
     def _make_beside(self) -> None:
-        with realtime_scheduling():
+        with RealTime():
             self._second_is_sending = True
             try:
                 self._make_some()
@@ -87,22 +88,3 @@ class SendsAtOnce:
             if send.sent_s > until_s:
                 return False
         return True
-
-
-@contextmanager
-def realtime_scheduling() -> Iterator[None]:
-    """Puts this thread in the real-time class for the few milliseconds of a release, where that is permitted.
-
-    With the target on the same machine, its processes wake with the first requests and would take the core away
-    from the rest of the herd.
-    """
-    try:
-        before = os.sched_getscheduler(0), os.sched_getparam(0)
-        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
-    except (AttributeError, OSError):
-        yield
-        return
-    try:
-        yield
-    finally:
-        os.sched_setscheduler(0, *before)

@@ -46,7 +46,8 @@ class ShortCollections:
             self._looks_at_all = False
             self._kept, self._put_aside = gc.get_freeze_count(), 0
             return
-        self._put_aside += prod(gc.get_threshold())  # so many are new when Python makes a full one
+        # So many are new when Python makes a full one. Python 3.14 has 0 for the last generation.
+        self._put_aside += prod(filter(None, gc.get_threshold()))
         if self._put_aside > self._kept:
             self._looks_at_all = True
             gc.unfreeze()

@@ -13,7 +13,8 @@ import os
 import pkgutil
 import re
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+import textwrap
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -21,7 +22,8 @@ from typing import Any
 import click
 
 import tests.ground_truth
-from tests.ground_truth.frame import INCONCLUSIVE, ROOT, Case, Result, run
+from harness import criteria
+from tests.ground_truth.frame import FAIL, INCONCLUSIVE, ROOT, Case, Result, run
 
 DOCUMENT = ROOT / "docs" / "ground-truth.md"
 HEAD = """# Ground truth
@@ -36,6 +38,26 @@ machine may move it, everything else has to pass (or, where the table above says
 not allowed; two letters are two runs that differ.
 
 """
+WITHOUT = """
+## Criteria that no fault here makes fail
+
+By no run above is it shown that these find what they are about. `tests/pure` has recordings whose truth is known, and
+[calibration.md](calibration.md) those of some:
+
+"""
+NOT_RUN = """
+## Cases without a run
+
+"""
+CRITERION_OF = {
+    "cache_stampede": "stampede",
+    "error_ratio_recovery": "error_ratio",
+    "handshake_p99": "latency_quantile",
+    "lost_keys": "lost_writes",
+    "query_time": "latency_quantile",
+    "sockets_message_delivery": "message_delivery",
+}
+"""Of findings that a scenario gives a name of their own."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +77,9 @@ def scenarios() -> dict[str, Any]:
 
 @click.command()
 @click.argument("names", nargs=-1, metavar="[SCENARIO]…")
-@click.option("--runs", default=5, show_default=True, type=click.IntRange(1), help="Runs of each case.")
+@click.option(
+    "--runs", default=5, show_default=True, type=click.IntRange(0), help="Runs of each case; 0: the page only."
+)
 @click.option("--case", "only", default="", help="Only cases with this in their name.")
 @click.option("--add", is_flag=True, help="Keep the runs of these cases that are on the page already.")
 @click.option("--short", is_flag=True, help="What `make test` runs; the page stays as it is.")
@@ -75,6 +99,8 @@ def main(names: tuple[str, ...], runs: int, only: str, add: bool, short: bool) -
                 print(f"{number + 1}/{runs} {scenario}: {row}", flush=True)
                 if not short:
                     _write(scenario, row, keep=add or number > 0)
+    if not short:
+        DOCUMENT.write_text(page(rows_of(DOCUMENT.read_text())))  # of cases as they are now
     sys.exit(wrong)
 
 
@@ -90,11 +116,44 @@ def _row(case: Case) -> Row:
 
 def _write(scenario: str, row: Row, keep: bool) -> None:
     """Puts one run into the page, beside the others of its case or in their place."""
-    found = re.findall(r"<!-- (\w+)\n(.*?)-->", DOCUMENT.read_text() if DOCUMENT.is_file() else "", re.DOTALL)
-    rows = {name: [Row(**json.loads(line)) for line in lines.splitlines()] for name, lines in found}
+    rows = rows_of(DOCUMENT.read_text() if DOCUMENT.is_file() else "")
     rows[scenario] = [*(one for one in rows.get(scenario, []) if keep or one.case != row.case), row]
-    sections = [_section(name, module.CASES, rows[name]) for name, module in scenarios().items() if name in rows]
-    DOCUMENT.write_text(HEAD + "\n".join(sections))
+    DOCUMENT.write_text(page(rows))
+
+
+def rows_of(text: str) -> dict[str, list[Row]]:
+    """The runs that a page holds, by scenario."""
+    found = re.findall(r"<!-- (\w+)\n(.*?)-->", text, re.DOTALL)
+    return {name: [Row(**json.loads(line)) for line in lines.splitlines()] for name, lines in found}
+
+
+def page(rows: Mapping[str, Sequence[Row]]) -> str:
+    of_page = {name: module.CASES for name, module in scenarios().items() if name in rows}
+    sections = [_section(name, cases, rows[name]) for name, cases in of_page.items()]
+    failed = {name for scenario, cases in of_page.items() for name in _found(cases, rows[scenario])}
+    missing = sorted(name for name in criteria.available() if not criteria.is_guard(name) and name not in failed)
+    without = NOT_RUN + _words(_not_run(rows)) if [*_not_run(rows)] else ""
+    return HEAD + "\n".join(sections) + without + WITHOUT + _words(f"`{name}`" for name in missing)
+
+
+def _not_run(rows: Mapping[str, Sequence[Row]]) -> Iterator[str]:
+    for scenario, module in scenarios().items():
+        made = {row.case for row in rows.get(scenario, ())}
+        yield from (f"{scenario} {case.name}" for case in module.CASES if case.name not in made)
+
+
+def _words(items: Iterable[str]) -> str:
+    return textwrap.fill(", ".join(items), 120) + ".\n"
+
+
+def _found(cases: Sequence[Case], rows: Sequence[Row]) -> Iterator[str]:
+    """Criteria that had to fail and did, in a run that is right."""
+    right = {row.case for row in rows if row.right}
+    for case in cases:
+        if case.name in right:
+            for name, outcome in case.expected.items():
+                if outcome is FAIL:
+                    yield CRITERION_OF.get(name, name)
 
 
 def _section(scenario: str, cases: Sequence[Case], rows: Sequence[Row]) -> str:

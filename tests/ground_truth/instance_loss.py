@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.clients.haproxy import HaproxyError, run_command
-from harness.criteria._tries import tries
+from harness.criteria._single_operations import tries
 from target.stack.haproxy import BACKEND
 from tests.ground_truth.frame import FAIL, Case, Compared, Run, flags
 

@@ -78,8 +78,8 @@ def test_drifting_clocks_under_a_load_that_holds_messages_up_stay_within_the_bou
 
 def test_a_master_that_is_busy_at_first_is_asked_again_when_it_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     """What was out meanwhile has taken as long as that; the first questions count when they are answered."""
-    monkeypatch.setattr("harness.load.clock.FIRST_INTERVAL_S", 0.0)
-    monkeypatch.setattr("harness.load.clock.FIRST", 5)
+    monkeypatch.setattr("harness.load.clock.FIRST_PINGS_INTERVAL_S", 0.0)
+    monkeypatch.setattr("harness.load.clock.FIRST_PINGS", 5)
     sent: list[float] = []
     clock = Clock(exact=False)
     pings = ClockPings(clock, sent.append)

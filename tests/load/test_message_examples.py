@@ -47,7 +47,6 @@ def test_answers_are_those_to_the_oldest_question_and_silence_is_loss(tmp_path: 
     user = made(scenario, "Listener")
     now_s = time.monotonic()
     user.arrived_s = now_s
-    user.on_message("nobody has asked for this")
     user.asked_s.extend((now_s - 30, now_s - 29, now_s - 28, now_s - 0.5))
     user.on_message("pong")
     user.on_message("pong")
@@ -57,6 +56,16 @@ def test_answers_are_those_to_the_oldest_question_and_silence_is_loss(tmp_path: 
     ]
     user.on_end(now_s)
     assert list(counted(user)) == [("message answer", "lost")], "what was asked half a second ago may be on its way"
+
+
+def test_an_answer_that_nobody_waits_for_is_a_doubled_one(tmp_path: Path, made: Made) -> None:
+    scenario, *_ = write("spring-sale", "websocket", "http://127.0.0.1:8000", tmp_path)
+    user = made(scenario, "Listener")
+    user.arrived_s = time.monotonic()
+    user.asked_s.append(user.arrived_s - 1)
+    for _ in range(2):
+        user.on_message("pong")
+    assert user.outcomes("message answer") == ["ok", "doubled"]
 
 
 def said(packet_type: int, number: int | None = None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import time
 from collections.abc import Iterator, Sequence
@@ -226,6 +227,49 @@ def test_the_event_loop_has_turns_while_thousands_are_sent(
     assert not gate.has_starts_left("")
     assert len(marks[0].sent_us) == SLOW_SENDS
     assert all(slot.start is not None and slot.woken.is_set() for slot in slots)
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setscheduler"), reason="the system has no such classes")
+@pytest.mark.parametrize("wire", [SlowWire, SlowToContinue])
+def test_only_the_release_is_in_the_real_time_class(
+    wire: type[NotedWire],
+    marks: list[GateMark],
+    ended: list[gevent.Greenlet[..., None]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """And no greenlet that has a turn in it: what it starts would be in that class for good."""
+    monkeypatch.setattr(sends_at_once, "usable_cores", lambda: 1)
+    monkeypatch.setattr(sends_at_once, "LONGEST_RELEASE_S", 10 * SEND_S)
+    policies = [os.SCHED_OTHER]
+    monkeypatch.setattr(os, "sched_getscheduler", lambda _: policies[-1])
+    monkeypatch.setattr(os, "sched_setscheduler", lambda _, policy, __: policies.append(policy))
+    of_sends: set[int] = set()
+
+    class Noting(wire):  # type: ignore[misc, valid-type]
+        def begin(self) -> int:
+            of_sends.add(policies[-1])
+            return super().begin()  # type: ignore[no-any-return]
+
+        def continue_request(self) -> None:
+            of_sends.add(policies[-1])
+            super().continue_request()
+
+    gate = Gate((Herd("herd", 0.0, SLOW_SENDS),), {"": SLOW_SENDS}, time.monotonic() + 0.2, EXACT, marks.append)
+    for _ in range(SLOW_SENDS):
+        gate.park(Slot(Noting()))
+    of_others: list[tuple[bool, int]] = []
+
+    def watch() -> None:
+        while True:
+            of_others.append((len(policies) > 1, policies[-1]))
+            gevent.sleep(0.001)
+
+    ended.append(gevent.spawn(watch))
+    gate.run()
+    assert of_sends == {os.SCHED_FIFO}
+    under_way = [policy for has_begun, policy in of_others if has_begun]
+    assert len(under_way) >= 2 and set(under_way) == {os.SCHED_OTHER}
+    assert policies[-1] == os.SCHED_OTHER
 
 
 def test_who_is_stopped_in_the_middle_of_a_release_is_not_counted_as_sent(

@@ -68,3 +68,18 @@ def test_in_the_end_python_collects_as_ever() -> None:
     made.end()
     assert gc.callbacks == before
     gc.unfreeze()
+
+
+@pytest.mark.usefixtures("collections")
+def test_garbage_is_given_back_where_python_has_no_threshold_of_the_last_generation(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As Python 3.14 says."""
+    monkeypatch.setattr(gc, "get_threshold", lambda: (gc.get_freeze_count() // 8, 2, 0))
+    Node.alive = 0
+    nodes = [Node() for _ in range(100)]
+    gc.collect()
+    nodes.clear()
+    for _ in range(7):
+        gc.collect()
+    assert Node.alive == 0

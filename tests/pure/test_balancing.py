@@ -10,7 +10,7 @@ import pytest
 from scipy.stats import binomtest
 
 from harness import criteria
-from harness.criteria._tries import unnamed
+from harness.criteria._single_operations import unnamed
 from harness.criteria.balancing.fallback_time import _longest_in_vain_s, _longest_run
 from harness.findings import Finding, Outcome
 from harness.recording import CriterionSpec, Operation, Recording

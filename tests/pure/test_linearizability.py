@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.criteria import _tries as clocks
+from harness.criteria import _clocks as clocks
 from harness.criteria.cache import _coherence as coherence
 from harness.criteria.cache import _linearizability as linearizability
 from harness.criteria.cache._invalidations import invalidations

@@ -8,7 +8,7 @@ import pytest
 
 from harness import criteria
 from harness.criteria._injections import Injection
-from harness.criteria._tries import by_source, tries
+from harness.criteria._single_operations import by_source, tries
 from harness.criteria.balancing._rotation import Struck, put_back, struck, taken_out
 from harness.criteria.balancing._rotation_criterion import _in_words
 from harness.criteria.balancing.back_in_rotation import BackInRotation

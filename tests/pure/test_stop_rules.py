@@ -260,7 +260,7 @@ def test_its_sentence_says_once_why_it_was_ended_and_names_what_else_explains_it
     judged = [*run.header.criteria, CriterionSpec("baseline_healthy")]
     reason = judge(dataclasses.replace(run, slices=tuple(refused)), judged).reason
     assert reason.count(run.end.reason) == 1
-    assert f"{run.end.reason}. baseline healthy: not one of " in reason
+    assert f"{run.end.reason}. failures in the baseline: not one of " in reason
 
 
 @pytest.mark.parametrize(("left", "told"), [(1, "1 finding is"), (2, "2 findings are")])

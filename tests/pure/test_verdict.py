@@ -145,13 +145,15 @@ def test_a_disturbed_measurement_is_named_before_what_it_may_have_caused(
     found = judged(
         monkeypatch,
         {
-            "baseline": dataclasses.replace(finding("baseline", I, ALL, is_guard=True), title="baseline healthy"),
+            "baseline": dataclasses.replace(
+                finding("baseline", I, ALL, is_guard=True), title="failures in the baseline"
+            ),
             cause: dataclasses.replace(finding(cause, I, ALL, is_guard=True), evidence=evidence, title="left alone"),
             "latency": finding("latency", P),
         },
     )
     latency = next(each for each in found.findings if each.criterion == "latency")
-    first, title = (cause, "left alone") if named else ("baseline", "baseline healthy")
+    first, title = (cause, "left alone") if named else ("baseline", "failures in the baseline")
     assert latency.voided_by == first
     assert latency.reason == f'void because of the guard "{title}" (had been PASS: because latency)'
     assert found.reason.startswith(f"{title}: because {first}")

@@ -95,6 +95,12 @@ def test_the_summary_is_appended_and_what_cannot_be_written_is_said(
     assert "the verdict is not in the job's summary" in capsys.readouterr().err
 
 
+def test_a_name_that_is_no_text_costs_no_summary(tmp_path: Path) -> None:
+    path = tmp_path / "summary.md"
+    github.show((), lambda: "# FAIL: spike-\udcff", sys.stdout, {github.SUMMARY: str(path)})
+    assert path.read_text() == "# FAIL: spike-?\n\n"
+
+
 def test_a_run_of_several_tells_github_nothing_by_itself() -> None:
     assert github.without_variables({"PATH": "/bin", github.ACTIONS: "true", github.SUMMARY: "x"}) == {"PATH": "/bin"}
 

@@ -1,7 +1,7 @@
 """A registry of modules for tests, as the scenario ``module_registry`` asks for one, with a cache of its pages:
-``python -m tests.run.module_service [keeps]``. It prints its address.
+``python -m tests.run.module_service [DEFECT]``. It prints its address.
 
-``keeps``: a page of versions is not forgotten when there is a new one.
+``keeps``: a page of versions is not forgotten when there is a new one. ``no page``: there is none of versions.
 """
 
 from __future__ import annotations
@@ -36,6 +36,9 @@ class Registry(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         path, _, query = self.path.partition("?")
+        if DEFECT == "no page" and path.endswith("/versions"):
+            self._answer(405, {})
+            return
         with one_at_a_time:
             there = path in pages and not query
             if not there:

@@ -29,7 +29,8 @@ FORGOTTEN = "stale_versions", "lost_pattern_invalidations"
 
 def run(directory: Path, defect: str) -> Finished:
     with served("module_service", defect) as url:
-        return runs.locust(directory, SCENARIO, *SHORT, host=url).wait()
+        versions = () if defect == "no page" else ("--versions-path", "/versions")
+        return runs.locust(directory, SCENARIO, *SHORT, *versions, host=url).wait()
 
 
 @together(run, defect=[""])
@@ -46,3 +47,9 @@ def test_a_cache_that_forgets_by_pattern_passes(outcome: Finished) -> None:
 def test_a_page_of_versions_that_is_not_forgotten_fails(outcome: Finished) -> None:
     assert {outcome.finding(name)["outcome"] for name in FORGOTTEN} == {"FAIL"}
     assert outcome.code == 3
+
+
+@together(run, defect=["no page"])
+def test_a_service_without_a_page_of_versions_is_not_asked_for_it(outcome: Finished) -> None:
+    assert outcome.finding("error_ratio")["outcome"] == "PASS"
+    assert not {each["criterion"] for each in outcome.verdict["findings"]} & set(FORGOTTEN)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from harness.criteria import _tries
+from harness.criteria import _clocks
 from harness.criteria._criterion import Criterion
 from harness.criteria._outcome import against, seconds, with_remedy
 from harness.criteria.backup._steps import steps_of
@@ -45,7 +45,7 @@ class RestoredWrites(Criterion):
             missing = self.backup if taken is None or taken.return_s is None else self.restored
             reason = f"the step {missing!r} was not made, or failed, so there is nothing to compare"
             return self.inconclusive(with_remedy(reason, self.remedy), title=title)
-        error_s = _tries.apart_s(_tries.uncertainty_s(recording))
+        error_s = _clocks.apart_s(_clocks.uncertainty_s(recording))
         acknowledged: dict[str, float] = {}
         begun: dict[str, float] = {}
         found: dict[str, int] = {}

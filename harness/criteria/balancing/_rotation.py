@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from harness.criteria._injections import Injection
-from harness.criteria._tries import by_source
+from harness.criteria._single_operations import by_source
 from harness.recording import Operation
 
 BEFORE_S = 5.0

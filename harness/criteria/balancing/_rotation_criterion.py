@@ -10,7 +10,7 @@ from typing import ClassVar
 from harness.criteria._criterion import Criterion
 from harness.criteria._injections import Injection, injections, load_end_s, not_injected
 from harness.criteria._outcome import against, seconds
-from harness.criteria._tries import ANY, by_source, nobody_named, tries, unnamed
+from harness.criteria._single_operations import ANY, by_source, nobody_named, tries, unnamed
 from harness.criteria.balancing._rotation import Struck, struck
 from harness.findings import CLIENTS, Finding, Outcome
 from harness.plugins import parameter

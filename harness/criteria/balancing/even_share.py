@@ -8,7 +8,7 @@ from harness.analysis.distributions import chi_square_above
 from harness.analysis.intervals import clopper_pearson
 from harness.criteria._criterion import Estimate
 from harness.criteria._outcome import against, no_phase, percent
-from harness.criteria._tries import ANY, by_source, nobody_named, tries, unnamed
+from harness.criteria._single_operations import ANY, by_source, nobody_named, tries, unnamed
 from harness.findings import CLIENTS, Finding, Outcome
 from harness.plugins import parameter
 from harness.recording import Recording

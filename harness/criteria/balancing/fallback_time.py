@@ -10,7 +10,7 @@ from itertools import groupby
 from harness.criteria._criterion import Criterion
 from harness.criteria._injections import injections, load_end_s, not_injected
 from harness.criteria._outcome import against, seconds, with_remedy
-from harness.criteria._tries import tries
+from harness.criteria._single_operations import tries
 from harness.findings import CLIENTS, Finding, Outcome
 from harness.plugins import parameter
 from harness.recording import READ, Operation, Recording

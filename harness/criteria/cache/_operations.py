@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import NamedTuple
 
-from harness.criteria import _tries
+from harness.criteria import _clocks
 from harness.criteria._outcome import seconds
 from harness.findings import Outcome
 from harness.recording import INVALIDATE, READ, WRITE, Operation, Recording
@@ -78,7 +78,7 @@ class History:
     @property
     def resolution_s(self) -> float:
         """Between two nodes, what is closer together than this has no order; 0 with one node."""
-        return _tries.apart_s(self.uncertainty_s)
+        return _clocks.apart_s(self.uncertainty_s)
 
     def apart_s(self, one: str, other: str) -> float:
         """How far apart instants of two nodes have to be for their order to be certain."""
@@ -107,7 +107,7 @@ def history_of(recording: Recording, via: str = "*") -> History:
             elif operation.kind == READ and operation.return_s is not None and fnmatchcase(operation.via, via):
                 reads[operation.key].append(placed)
     items = tuple(_item(key, writes[key], reads[key], invalidations[key]) for key in sorted(reads) if key not in twice)
-    return History(items, _tries.uncertainty_s(recording), tuple(sorted(twice & reads.keys())))
+    return History(items, _clocks.uncertainty_s(recording), tuple(sorted(twice & reads.keys())))
 
 
 def _item(key: str, writes: dict[int, Placed], reads: list[Placed], invalidations: list[Placed]) -> Item:

@@ -74,7 +74,7 @@ class BaselineHealthy(Guard):
     the send here: what arrivals wait for users of ours is the matter of ``enough_users``.
     """
 
-    title = "baseline healthy"
+    title = "failures in the baseline"
     unit = "ratio"
     guarded: ClassVar[tuple[str, ...]] = (BASELINE,)
 

@@ -98,7 +98,7 @@ def tells_use(sample: ProbeSample) -> bool:
 
 def sources_of(recording: Recording) -> set[str]:
     """All processes of the service, also those that could never be read: what they hold is part of the pool."""
-    return {sample.source for sample in recording.probes if sample.probe == PROBE and not sample.is_of_nothing}
+    return {sample.source for sample in recording.probes if sample.probe == PROBE and not sample.was_left_out}
 
 
 def unread(recording: Recording, start_s: float, end_s: float) -> str:

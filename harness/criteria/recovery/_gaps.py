@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from harness.criteria import _tries
+from harness.criteria import _clocks
 from harness.criteria._effects import is_stalled
 from harness.recording import Operation, Recording
 
@@ -64,7 +64,7 @@ def tries_of(recording: Recording, kind: str, via: str) -> Tries:
                 bad_s.append(operation.invoke_s)
             else:
                 good.append(operation)
-    apart_s = _tries.apart_s(_tries.uncertainty_s(recording))
+    apart_s = _clocks.apart_s(_clocks.uncertainty_s(recording))
     return Tries(tuple(sorted(good, key=_returned_s)), tuple(sorted(bad_s)), apart_s)
 
 

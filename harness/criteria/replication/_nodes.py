@@ -48,7 +48,7 @@ def nodes_of(recording: Recording) -> dict[str, list[NodeSample]]:
     probes = {sample.probe for sample in recording.probes if PRIMARY in sample.values}
     found: dict[str, list[NodeSample]] = defaultdict(list)
     for sample in recording.probes:
-        if sample.probe in probes and not sample.is_of_nothing:
+        if sample.probe in probes and not sample.was_left_out:
             found[sample.source].append(_node_sample(sample))
     return {node: sorted(samples, key=lambda one: one.from_s) for node, samples in sorted(found.items())}
 

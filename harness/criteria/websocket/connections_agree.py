@@ -77,6 +77,6 @@ class ConnectionsAgree(Criterion):
         """All that have the gauge, and what the same probe could never read: that may have it, too."""
         counting = [sample for sample in recording.probes if self.metric in sample.values]
         probes = {sample.probe for sample in counting}
-        asked = {sample.source for sample in recording.probes if sample.probe in probes and not sample.is_of_nothing}
+        asked = {sample.source for sample in recording.probes if sample.probe in probes and not sample.was_left_out}
         read = {sample.source for sample in recording.probes if sample.probe in probes and sample.error is None}
         return {sample.source for sample in counting} | (asked - read)

@@ -1,9 +1,9 @@
-"""Single operations: who answered which of them, in the order in which they began, and how sure their instants are."""
+"""Single operations, in the order in which they began, and who answered them."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from fnmatch import fnmatchcase
 
 from harness.criteria._outcome import with_remedy
@@ -45,18 +45,3 @@ def nobody_named(via: str, remedy: str) -> str:
     """The reason where no answer says who gave it."""
     reason = f"no answer that came by way of {via} says who gave it: its operation needs a source"
     return with_remedy(reason, remedy)
-
-
-def uncertainty_s(recording: Recording) -> dict[str, float]:
-    """How well the clocks of load processes agree. By node: bound of the error of its instants, the largest that it has
-    told.
-    """
-    found: dict[str, float] = {}
-    for batch in recording.operations:
-        found[batch.node] = max(batch.clock_uncertainty_s, found.get(batch.node, 0.0))
-    return found
-
-
-def apart_s(by_node: Mapping[str, float]) -> float:
-    """How far apart instants of two nodes have to be for their order to be certain, whichever two; 0 with one."""
-    return sum(sorted(by_node.values())[-2:]) if len(by_node) > 1 else 0.0
