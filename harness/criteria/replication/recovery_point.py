@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from harness.criteria import _tries
+from harness.criteria import _clocks
 from harness.criteria._outcome import against, seconds
 from harness.criteria.replication._ledger import Ledger
 from harness.criteria.replication._lost_time import LostTime
@@ -41,7 +41,7 @@ class RecoveryPoint(RiskCriterion):
         if not risk.faults or (not lost and not risk.at_risk):
             return self.inconclusive(risk.why_none(self.fault, self.at_risk_s, self.remedy), evidence)
         there = [row for row in acknowledged if row.rows]
-        error_s = _tries.apart_s(_tries.uncertainty_s(recording))
+        error_s = _clocks.apart_s(_clocks.uncertainty_s(recording))
         interval = LostTime(risk.faults, there, error_s).longest_s(lost, may_be_lost)
         least, most = map(seconds, interval)
         reason = f"{len(lost):,} of {len(acknowledged):,} acknowledged writes are lost"
