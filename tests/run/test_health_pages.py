@@ -10,12 +10,12 @@ from tests.run.services import served
 from tests.run.together import together
 
 SCENARIO = str(Path(__file__).parents[2] / "locustfiles" / "health_pages.py")
-SHORT = ("--baseline-s", "3", "--hold-s", "7", "--recovery-s", "7", "--pool-users", "20")
+SHORT = ("--baseline-s", "3", "--hold-s", "9", "--recovery-s", "7", "--pool-users", "20")
 
 
 def run(directory: Path, defect: str) -> Finished:
     with served("health_service", defect) as url:
-        fault = f"http_toggle url={url}/dependency at=spike for=6.5"
+        fault = f"http_toggle url={url}/dependency at=spike for=8.5"
         return runs.locust(directory, SCENARIO, *SHORT, "--fault", fault, host=url).wait()
 
 
