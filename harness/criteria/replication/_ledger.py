@@ -106,6 +106,11 @@ def _row(attempts: list[Operation], look: Operation | None) -> Row:
     return Row(in_order, None) if look is None else Row(in_order, look.version or 0, look.cache != UNCOUNTED)
 
 
+def but_unseen(writes: int) -> str:
+    """What a sentence about writes adds for those that nobody has looked for with an answer; empty without any."""
+    return f", and of {writes:,} nobody knows, because no look for them had an answer" if writes else ""
+
+
 @dataclass(frozen=True)
 class LedgerCriterion(Criterion):
     """A criterion about the rows of a ledger, after a fault that put them at risk."""

@@ -53,19 +53,11 @@ class RiskCriterion(LedgerCriterion):
         """What was acknowledged, what of it is lost, and which faults may have taken it."""
         acknowledged = ledger.acknowledged
         lost = [row for row in acknowledged if row.rows == 0]
-        return acknowledged, lost, risk_of(recording, acknowledged, self.fault, self.at_risk_s)
-
-
-def risk_of(recording: Recording, acknowledged: Sequence[Row], fault: str, at_risk_s: float) -> Risk:
-    faults = injections(recording, fault)
-    effects = {each: effect_of(recording, each) for each in faults}
-    struck = [each for each in faults if effects[each]]
-    return Risk(
-        faults,
-        effects,
-        _shortly_before(faults, acknowledged, at_risk_s),
-        _shortly_before(struck, acknowledged, at_risk_s),
-    )
+        faults = injections(recording, self.fault)
+        effects = {each: effect_of(recording, each) for each in faults}
+        struck = [each for each in faults if effects[each]]
+        before_any, before_struck = (_shortly_before(each, acknowledged, self.at_risk_s) for each in (faults, struck))
+        return acknowledged, lost, Risk(faults, effects, before_any, before_struck)
 
 
 def _shortly_before(faults: Sequence[Injection], acknowledged: Sequence[Row], at_risk_s: float) -> int:

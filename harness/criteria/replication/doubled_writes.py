@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from harness.criteria._injections import injections, not_injected
 from harness.criteria._outcome import against, seconds
-from harness.criteria.replication._ledger import Ledger, LedgerCriterion, Row
+from harness.criteria.replication._ledger import Ledger, LedgerCriterion, Row, but_unseen
 from harness.findings import Finding
 from harness.plugins import parameter
 from harness.recording import Operation, Recording
@@ -52,8 +52,7 @@ class DoubledWrites(LedgerCriterion):
             return self.inconclusive(reason, evidence)
         interval = float(len(doubled)), float(len(doubled) + unknown + uncounted)
         reason = f"{len(doubled):,} of {len(ledger.rows):,} writes are there more than once"
-        if unknown:
-            reason += f", and of {unknown:,} nobody knows, because no look for them had an answer"
+        reason += but_unseen(unknown)
         if uncounted:
             reason += f"; of {uncounted:,} the answer does not say how many there are: let it, or name its field"
         outcome = against(self.limit, interval)

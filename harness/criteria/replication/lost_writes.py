@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from harness.criteria._outcome import against, seconds
-from harness.criteria.replication._ledger import Ledger, Row
+from harness.criteria.replication._ledger import Ledger, Row, but_unseen
 from harness.criteria.replication._risk import RiskCriterion
 from harness.findings import Finding
 from harness.plugins import parameter
@@ -47,8 +47,7 @@ class LostWrites(RiskCriterion):
         if not lost and not risk.at_risk:
             return self.inconclusive(risk.why_none(self.fault, self.at_risk_s, self.remedy), evidence)
         reason = f"{len(lost):,} of {len(acknowledged):,} acknowledged writes are not there"
-        if unknown:
-            reason += f", and of {unknown:,} nobody knows, because no look for them had an answer"
+        reason += but_unseen(unknown)
         unanswered = len(ledger.rows) - len(acknowledged)
         if unanswered:
             there = evidence["of these there"]

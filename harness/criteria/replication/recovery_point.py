@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from harness.criteria import _clocks
 from harness.criteria._outcome import against, seconds
-from harness.criteria.replication._ledger import Ledger
+from harness.criteria.replication._ledger import Ledger, but_unseen
 from harness.criteria.replication._lost_time import LostTime
 from harness.criteria.replication._risk import RiskCriterion
 from harness.findings import Finding, Outcome
@@ -47,9 +47,7 @@ class RecoveryPoint(RiskCriterion):
         reason = f"{len(lost):,} of {len(acknowledged):,} acknowledged writes are lost"
         if lost:
             reason += f", of {least if least == most else f'{least} to {most}'} before the fault"
-        if len(may_be_lost) > len(lost):
-            unknown = len(may_be_lost) - len(lost)
-            reason += f", and of {unknown:,} nobody knows, because no look for them had an answer"
+        reason += but_unseen(len(may_be_lost) - len(lost))
         outcome = against(self.limit_s, interval)
         reason += f"; limit {seconds(self.limit_s)}"
         if outcome is Outcome.INCONCLUSIVE and lost and len(risk.faults) > 1:
