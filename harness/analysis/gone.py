@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from statistics import fmean
 
-from harness.analysis.lazy import np
 from harness.analysis.processes import ProcessSeries, processes
 from harness.analysis.restarts import SAMPLING_S, SILENT_S, families, fault_of, last_sample_s
 from harness.recording import Recording
@@ -58,6 +58,6 @@ def _served(one: ProcessSeries, family: list[ProcessSeries]) -> bool:
     """
     end_s = float(one.t[-1])
     others = [other for other in family if other.t[-1] > end_s + SILENT_S]
-    usual = np.array([other.mean_cpu_ratio(end_s - AT_LAST_S, end_s) for other in others]).mean() if others else 0.0
+    usual = fmean(other.mean_cpu_ratio(end_s - AT_LAST_S, end_s) for other in others) if others else 0.0
     mine = one.mean_cpu_ratio(end_s - AT_LAST_S, end_s)
-    return bool(usual >= SERVING_CPU_RATIO and mine >= SERVING_SHARE * usual)  # never where one is NaN, not told
+    return usual >= SERVING_CPU_RATIO and mine >= SERVING_SHARE * usual  # never where one is NaN, not told

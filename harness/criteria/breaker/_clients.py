@@ -67,6 +67,11 @@ class Second:
         return histogram.total(self.fast)
 
     @property
+    def failed_otherwise(self) -> int:
+        """Not fast; those without an answer are among them."""
+        return self.requests - self.ok - self.failed_fast
+
+    @property
     def is_open(self) -> bool:
         return 0 < self.failed_fast >= MAJORITY * self.requests
 

@@ -85,9 +85,9 @@ def _tried(measured: BreakerBehaviour) -> tuple[float, float, int]:
         return measured.leak.calls, math.inf, 0
     opened = measured.opened
     before = [each for each in measured.seconds if each.t < opened.by_s]
-    most = sum(each.requests - each.ok - each.failed_fast for each in before)
+    most = sum(each.failed_otherwise for each in before)
     surely = [each for each in before if each.t + 1 <= opened.after_s]
-    least = float(sum(each.requests - each.ok - each.failed_fast - each.unanswered for each in surely))
+    least = float(sum(each.failed_otherwise - each.unanswered for each in surely))
     if len(measured.instances) > 1:
         least -= sum(math.inf if instance.probes is None else instance.probes for instance in measured.instances)
     return max(0.0, least), float(most), sum(each.unanswered for each in before)

@@ -94,9 +94,9 @@ class UsersStayed(Guard):
 
 def users(recording: Recording) -> Iterator[Presence]:
     """Of each phase of the closed model, as means over its seconds. Nothing where no load process has told."""
-    if recording.header.level_unit == STARTS_PER_S or not _has_told(recording):
+    if recording.header.level_unit == STARTS_PER_S or (there := _there(recording)) is None:
         return
-    there, level = _there(recording), recording.header.level
+    level = recording.header.level
     times = [at for at, _ in level]
     for phase in (seen(recording, each) for each in recording.header.phases):
         planned = {t: wanted for t in range(phase.start_s, phase.end_s) if (wanted := _planned(level, times, t))}
@@ -116,19 +116,17 @@ def _planned(level: Polyline, times: Sequence[float], t: int) -> int:
     return math.floor(min(level_at(near, start_s), at_end, *(height for _, height in level[first:last])))
 
 
-def _has_told(recording: Recording) -> bool:
-    return any(sample.probe == generator.PROBE and generator.USERS in sample.values for sample in recording.probes)
-
-
-def _there(recording: Recording) -> dict[int, float]:
-    """Second → users of all load processes, where each of them has told its own."""
+def _there(recording: Recording) -> dict[int, float] | None:
+    """Second → users of all load processes, where each of them has told its own; None where none ever has."""
     of_node: dict[str, list[tuple[float, float]]] = {node: [] for node in generator.load_nodes(recording)}
     for sample in recording.probes:
         if sample.probe == generator.PROBE:
             told = of_node.setdefault(sample.source, [])
             told += [(sample.t, sample.values[generator.USERS])] if generator.USERS in sample.values else []
     nodes = [sorted(told) for told in of_node.values()]
-    end_s = max((told[-1][0] for told in nodes if told), default=0.0)
+    if not any(nodes):
+        return None
+    end_s = max(told[-1][0] for told in nodes if told)
     found: dict[int, float] = {}
     for t in range(math.floor(end_s + generator.LARGEST_GAP_S)):
         latest = [told[at - 1] for told in nodes if (at := bisect_right(told, (t + 1.0, math.inf)))]

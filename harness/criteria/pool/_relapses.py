@@ -36,11 +36,15 @@ class Relapse:
     """The same at the end."""
 
     @property
-    def is_over(self) -> bool:
-        """Whether it stayed given back for more than twice as long as any stretch before, of either kind, as a target
-        that has recovered.
+    def return_needed(self) -> int:
+        """Samples for which a target that has recovered stays given back: more than twice as many as in any stretch
+        before, of either kind.
         """
-        return self.last_return > LONGER * max(self.longest_return, self.longest_taken)
+        return LONGER * max(self.longest_return, self.longest_taken) + 1
+
+    @property
+    def is_over(self) -> bool:
+        return self.last_return >= self.return_needed
 
     @property
     def words(self) -> str:

@@ -92,14 +92,14 @@ class PoolStable(Criterion):
             outcome = max(outcome, queue_outcome, key=lambda each: each.rank)
         again = relapse(before, levels.instants(recording, recovery), statistics.fmean(was), self.limit)
         if outcome is Outcome.PASS and again is not None:
-            outcome = outcome if again.is_over else Outcome.INCONCLUSIVE
-            settle = (
-                f"; since then it stays given back, for more than {LONGER} times as long as it ever was so, or taken"
-            )
-            if not again.is_over:
-                needed = LONGER * max(again.longest_return, again.longest_taken) + 1
-                settle = f": a recovery at the end of which it stays given back for {needed} samples would settle it"
-            reason += f"; but {again.words}{settle}"
+            reason += f"; but {again.words}"
+            if again.is_over:
+                reason += "; since then it stays given back, for more than "
+                reason += f"{LONGER} times as long as it ever was so, or taken"
+            else:
+                outcome = Outcome.INCONCLUSIVE
+                reason += ": a recovery at the end of which it stays given back for "
+                reason += f"{again.return_needed} samples would settle it"
         if outcome is Outcome.PASS and (doubt := levels.contradiction(recording)):
             outcome, reason = Outcome.INCONCLUSIVE, f"{reason}; but {doubt}"
         return self.finding(outcome, reason, excess, interval, evidence)

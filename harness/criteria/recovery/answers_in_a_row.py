@@ -53,9 +53,8 @@ class AnswersInARow(JudgesAnswers):
     shorter_than: str = parameter("baseline", SHORTER_THAN_HELP)
 
     def _stretches(self, recording: Recording) -> tuple[Phase | None, Phase | None]:
-        spike, end_s = recording.phase(self.spike), math.ceil(load_end_s(recording))
-        after = None if spike is None else Phase("time after the spike", spike.end_s, max(spike.end_s, end_s))
-        return recording.phase(self.shorter_than), after
+        spike = recording.phase(self.spike)
+        return recording.phase(self.shorter_than), None if spike is None else _after(recording, spike)
 
     def _judge(self, recording: Recording) -> Finding:
         rule = f"{self.answers} answers in a row within {seconds(self.within_s)}"
@@ -64,7 +63,7 @@ class AnswersInARow(JudgesAnswers):
         if spike is None:
             return self.inconclusive(no_phase(recording, self.spike), title=title)
         watched_s = load_end_s(recording) - spike.end_s
-        found = list(self._seconds(phases.judged(recording, self.requests), spike.end_s))
+        found = list(self._seconds(phases.judged(recording, self.requests), _after(recording, spike)))
         if not found or watched_s <= 0:
             reason = f"no requests after the {self.spike}, so there is nothing to judge"
             return self.inconclusive(with_remedy(reason, self.remedy), title=title)
@@ -88,9 +87,8 @@ class AnswersInARow(JudgesAnswers):
             censored=is_censored,
         )
 
-    def _seconds(self, recording: Recording, from_s: int) -> Iterator[Second]:
-        stretch = Phase("after", from_s, max(from_s, math.ceil(load_end_s(recording))))
-        for t, tally in enumerate(phases.by_second(recording, stretch), start=from_s):
+    def _seconds(self, recording: Recording, stretch: Phase) -> Iterator[Second]:
+        for t, tally in enumerate(phases.by_second(recording, stretch), start=stretch.start_s):
             if tally.intended:
                 good = min(tally.ok, histogram.within(tally.latency, self.within_s))
                 yield Second(t, good, tally.intended - good - tally.unknown, tally.unknown)
@@ -110,6 +108,11 @@ class AnswersInARow(JudgesAnswers):
             return reason + ("; more requests a second would settle it" if outcome is Outcome.INCONCLUSIVE else "")
         reason = f"no {rule} in the {seconds(watched_s)} after the {self.spike}, {limit}"
         return reason + ("; a longer recovery would settle it" if outcome is Outcome.INCONCLUSIVE else "")
+
+
+def _after(recording: Recording, spike: Phase) -> Phase:
+    """All that was watched after the spike."""
+    return Phase("time after the spike", spike.end_s, max(spike.end_s, math.ceil(load_end_s(recording))))
 
 
 def first_row(found: Iterable[Second], answers: int) -> tuple[float, float]:
