@@ -19,9 +19,9 @@ from locust.env import Environment
 from harness.load.clock import Clock
 from harness.load.http import HerdHttpUser, PacedHttpUser, connecting
 from harness.load.http.connecting import PendingConnection
+from harness.load.http.gate_connections import ColdConnection
 from harness.load.http.request import Origin
 from harness.load.http.settings import TlsSettings
-from harness.load.http.users import ColdConnection
 from harness.load.node import Node, set_node
 from harness.load.run_plan import Plan
 from harness.load.users.class_problems import class_problems

@@ -9,7 +9,7 @@ import pytest
 
 from harness.clients.http_get import NoAnswerError, request
 from harness.load.http import Timeouts, TlsSettings
-from harness.load.http.users import WarmConnection
+from harness.load.http.gate_connections import WarmConnection
 from harness.load.pacing import Start
 from tests.http.conftest import Certificates, Make
 from tests.http.scripted import CLOSE, END_SESSION, READ, scripted

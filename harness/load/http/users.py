@@ -12,9 +12,9 @@ from locust.user.users import RestMixin
 
 from harness.errors import ConfigurationError
 from harness.load.http.client import HttpClient
-from harness.load.http.connecting import PendingConnection
 from harness.load.http.connection import Connection
 from harness.load.http.expectation import DEFAULT_STATUSES, Expectation, Statuses
+from harness.load.http.gate_connections import ColdConnection, WarmConnection
 from harness.load.http.pool import ConnectionPool
 from harness.load.http.request import Request, parse_base_url
 from harness.load.http.response import Response
@@ -225,48 +225,6 @@ class HerdHttpUser(PacedHttpUser):
         # One that is not the user's own looks at nothing, and would make the answers pass for checked ones.
         check = None if type(self).check is HerdHttpUser.check else self.check
         self.follow_up(self.client.send(self._request, self.current_start, check))
-
-
-class WarmConnection:
-    """A request on an open connection, for the gate to send; with TLS it is encrypted by now."""
-
-    __slots__ = ("_connection", "_wire_bytes", "begin")
-
-    def __init__(self, connection: Connection, payload: bytes) -> None:
-        self._connection = connection
-        self._wire_bytes = connection.encrypt_ahead(payload)
-        self.begin = connection.prepared_send(self._wire_bytes)
-
-    def note_begun(self, outcome: int | None) -> bool:
-        return self._connection.note_sent(self._wire_bytes, outcome)
-
-    def continue_request(self) -> None:
-        """All is sent."""
-
-    def is_alive(self) -> bool:
-        return self._connection.is_alive()
-
-
-class ColdConnection:
-    """A connection for the gate to open, and to send what comes first; its user goes on from where that has led."""
-
-    __slots__ = ("_payload", "_pending", "begin")
-
-    def __init__(self, pending: PendingConnection, payload: bytes) -> None:
-        self._pending = pending
-        self._payload = payload
-        self.begin = pending.begin
-
-    def note_begun(self, outcome: int | None) -> bool:
-        self._pending.note_begun(outcome)
-        return outcome is not None
-
-    def continue_request(self) -> None:
-        self._pending.send_early(self._payload)
-
-    def is_alive(self) -> bool:
-        """Nothing can happen to it before it is begun."""
-        return True
 
 
 @functools.lru_cache(maxsize=100)
