@@ -19,7 +19,8 @@ from locust.env import Environment
 
 from harness.load.clock import Clock
 from harness.load.http import HerdHttpUser, LeanHttpUser
-from harness.load.node import Node, set_node
+from harness.load.node import Node
+from harness.load.present_node import set_node
 from harness.load.websocket import Deliveries, WebSocketUser, channel_of
 
 BASES = {"LeanHttpUser": LeanHttpUser, "FastHttpUser": FastHttpUser, "HttpUser": HttpUser}

@@ -20,8 +20,9 @@ from harness.clients import connection_guard
 from harness.load.generator_monitor import GeneratorMonitor, GeneratorSample
 from harness.load.http.expectation import DEFAULT_STATUSES, statuses
 from harness.load.locust_statistics import count_together
-from harness.load.node import Node, set_node
+from harness.load.node import Node
 from harness.load.outcomes import ExpectedStatuses
+from harness.load.present_node import set_node
 from harness.load.report import Report
 from harness.load.request_log import RequestLog
 from harness.load.run_plan import Plan

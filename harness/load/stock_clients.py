@@ -24,7 +24,7 @@ from locust.exception import ResponseError
 
 from harness.clients import tls
 from harness.clients.address import strip_url
-from harness.load.node import note_sent
+from harness.load.present_node import note_sent
 from harness.load.spawned import GivenUpError
 from harness.load.user_exceptions import CONTROL
 

@@ -21,7 +21,7 @@ import gevent
 from gevent import GreenletExit
 from locust import TaskSet, User
 
-from harness.load.node import note_cut_off
+from harness.load.present_node import note_cut_off
 from harness.safe_text import say
 
 _BOUNDED = "_springback_bounded"

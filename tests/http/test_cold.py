@@ -22,7 +22,8 @@ from harness.load.http.connecting import PendingConnection
 from harness.load.http.gate_connections import ColdConnection
 from harness.load.http.request import Origin
 from harness.load.http.settings import TlsSettings
-from harness.load.node import Node, set_node
+from harness.load.node import Node
+from harness.load.present_node import set_node
 from harness.load.run_plan import Plan
 from harness.load.users.class_problems import class_problems
 from harness.load.websocket.transport import PendingWebSocket

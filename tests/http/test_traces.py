@@ -19,8 +19,9 @@ from harness.analysis.traces import slowest
 from harness.load import traces
 from harness.load.clock import Clock
 from harness.load.http import HerdHttpUser
-from harness.load.node import Node, set_node
+from harness.load.node import Node
 from harness.load.pacing import Start
+from harness.load.present_node import set_node
 from harness.load.recorder import Recorder
 from harness.load.traces import MOST_A_SECOND, Spans, Trace, Traces, traces_of
 from harness.recording_marks import TraceMark

@@ -15,9 +15,10 @@ from locust.env import Environment
 
 from harness.load.clock import Clock
 from harness.load.http import HerdHttpUser, LeanHttpUser, PacedHttpUser, Timeouts
-from harness.load.node import Node, node_of, set_node
+from harness.load.node import Node
 from harness.load.outcomes import outcome_of
 from harness.load.pacing import Start
+from harness.load.present_node import node_of, set_node
 from harness.load.users.class_problems import class_problems
 from tests.http.conftest import Certificates, Make
 from tests.http.scripted import READ, scripted

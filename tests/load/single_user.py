@@ -10,7 +10,8 @@ from locust.env import Environment
 
 from harness.load.clock import Clock
 from harness.load.http import PacedHttpUser
-from harness.load.node import Node, set_node
+from harness.load.node import Node
+from harness.load.present_node import set_node
 from harness.load.run_plan import Plan
 from shapes._profile import Polyline
 

@@ -16,8 +16,9 @@ from locust.env import Environment
 
 from harness.load.clock import Clock
 from harness.load.gate import LAST_RENEWAL_S
-from harness.load.node import Node, set_node
+from harness.load.node import Node
 from harness.load.pacing import NotReadyError
+from harness.load.present_node import set_node
 from harness.load.run_plan import Plan
 from harness.load.users.paced import Paced
 from shapes._profile import Herd, Polyline

@@ -22,9 +22,10 @@ from harness.analysis.answer_sizes import size_index
 from harness.analysis.histogram import bucket_index
 from harness.load.clock import Clock
 from harness.load.http import LeanHttpUser
-from harness.load.node import Node, set_node
+from harness.load.node import Node
 from harness.load.outcomes import ExpectedStatuses, outcome_of
 from harness.load.pacing import Start
+from harness.load.present_node import set_node
 from harness.load.recorder import MAX_MEDIA_TYPES, MAX_SERIES, Recorder
 from harness.load.stock_clients import count_all_requests
 from harness.load.users.measured import WrongAnswerError

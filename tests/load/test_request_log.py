@@ -12,7 +12,8 @@ from harness.load.clock import Clock
 from harness.load.http import HttpClient, Response
 from harness.load.http.errors import UnexpectedStatusError
 from harness.load.locust_statistics import CountedTogether, count_together
-from harness.load.node import Node, set_node
+from harness.load.node import Node
+from harness.load.present_node import set_node
 from harness.load.recorder import Recorder
 from harness.load.request_log import RequestLog
 from harness.recording import Slice

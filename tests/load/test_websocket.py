@@ -16,9 +16,10 @@ from locust import task
 from locust.env import Environment
 
 from harness.load.clock import Clock
-from harness.load.node import Node, set_node
+from harness.load.node import Node
 from harness.load.outcomes import outcome_of
 from harness.load.pacing import Start
+from harness.load.present_node import set_node
 from harness.load.run_plan import Plan
 from harness.load.websocket import WebSocketUser, connection, handshake
 from shapes._profile import ARRIVALS, Phase, Polyline

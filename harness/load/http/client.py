@@ -25,8 +25,8 @@ from harness.load.http.response import Response
 from harness.load.http.retries import LONGEST_AWAY_S, Retrier
 from harness.load.http.settings import ClientSettings, Timeouts, timeouts_of
 from harness.load.http.tls import tls_context
-from harness.load.node import note_sent, request_log_of_run, traces_of_run
 from harness.load.pacing import Start
+from harness.load.present_node import note_sent, request_log_of_run, traces_of_run
 from harness.load.spawned import GivenUpError
 from harness.load.traces import Trace
 from harness.load.user_exceptions import raised_in

@@ -20,8 +20,8 @@ from harness.load.http.request import Request, parse_base_url
 from harness.load.http.response import Response
 from harness.load.http.retries import Counted, Retrier, Retries, retries_of
 from harness.load.http.settings import ClientSettings, ResponseLimits, Timeouts, TlsSettings
-from harness.load.node import node_of
 from harness.load.pacing import Slot
+from harness.load.present_node import node_of
 from harness.load.users.paced import Paced, UserGreenlet
 
 if TYPE_CHECKING:

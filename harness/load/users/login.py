@@ -8,7 +8,8 @@ from weakref import WeakKeyDictionary
 from harness.load.http import HerdHttpUser
 from harness.load.http.request import Request
 from harness.load.http.response import Response
-from harness.load.node import Node, node_of
+from harness.load.node import Node
+from harness.load.present_node import node_of
 from harness.load.users.measured import WrongAnswerError
 from harness.plugins import parameter
 

@@ -11,7 +11,7 @@ import gevent
 from gevent import GreenletExit
 from locust import User
 
-from harness.load.node import node_of, note_sent
+from harness.load.present_node import node_of, note_sent
 from harness.load.spawned import GivenUpError, Sent
 from harness.recording import Operation
 from harness.recording_values import OK

@@ -18,8 +18,8 @@ from locust import User
 
 from harness.errors import ConfigurationError
 from harness.findings import EXIT_USAGE
-from harness.load.node import node_of
 from harness.load.pacing import NotReadyError, Slot, Start
+from harness.load.present_node import node_of
 from harness.load.stock_clients import count_without_block
 from harness.load.user_exceptions import CONTROL, raised_in
 from harness.load.user_stop import ON_STOP_S

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from weakref import WeakKeyDictionary
 
-from harness.load.node import Node, node_of
+from harness.load.node import Node
+from harness.load.present_node import node_of
 from harness.load.users.measured import Measured
 from harness.recording_values import OK
 
