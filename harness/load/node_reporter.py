@@ -4,16 +4,13 @@ into lines of the recording, and settles the account at the end. The local runne
 from __future__ import annotations
 
 import gc
-import time
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import gevent
 from gevent.event import Event
 from locust.env import Environment
-from locust.user.task import LOCUST_STATE_RUNNING
 
 from harness.analysis import generator, machine
 from harness.clients import connection_guard
@@ -29,10 +26,10 @@ from harness.load.run_plan import Plan
 from harness.load.short_collections import ShortCollections
 from harness.load.started_users import StartedUsers
 from harness.load.traces import traces_of
-from harness.recording import Line, Operations, ProbeSample, Unanswered
+from harness.load.unanswered import UnansweredRequests
+from harness.recording import Line, Operations, ProbeSample
 from harness.recording_line import encode
 from harness.recording_marks import CUT_OFF, BlockedMark, NodeMark, UsersMark
-from harness.recording_values import ITERATION, UNFINISHED
 
 CONNECT_EARLY = {"yes": True, "no": False}
 """What the option says; ``auto``: as the users say."""
@@ -84,11 +81,7 @@ class NodeReporter:
         self.delivered = False
         """Whether the last report is on its way, so that nothing is lost with this process."""
         self._started = StartedUsers()
-        self._running_at_stop: dict[Any, float] = {}
-        self._stopped_s = 0.0
-        self._requests_at_stop = 0
-        self._told_unanswered: dict[tuple[int, str, str], tuple[int, int]] = {}
-        """(t, name, outcome) → (count, starts), as of the last report."""
+        self._unanswered = UnansweredRequests(environment, name, node)
         self._told_requests = 0
         self._watcher: gevent.Greenlet[..., Any] | None = None
         set_node(environment, node)
@@ -132,7 +125,8 @@ class NodeReporter:
         slices = tuple(self.node.recorder.drain(self._name))
         marks, self.node.gate_marks[:] = list(self.node.gate_marks), []
         samples = tuple(sample for measured in self._monitor.take() for sample in self._samples(measured))
-        unanswered, gates = tuple(self._unanswered()), tuple(replace(mark, node=self._name) for mark in marks)
+        unanswered = tuple(self._unanswered.take(self._settled))
+        gates = tuple(replace(mark, node=self._name) for mark in marks)
         lines: list[Line] = [*unanswered, *gates]
         lines += self.node.streams.take(self._name)
         lines += self._users_of_classes()
@@ -177,51 +171,10 @@ class NodeReporter:
         if operations:
             yield Operations(self._name, round(self.node.operation_uncertainty_s(), 6), operations)
 
-    def _unanswered(self) -> Iterator[Unanswered]:
-        """What has changed in what has no answer yet, for a recording that ends with this report. In the last report,
-        when all of it has been counted, the rest is taken back.
-        """
-        plan = self.node.plan
-        assert plan is not None
-        waiting = self.node.unanswered()
-        if not plan.paced and not self._settled:
-            running = self._running().values()
-            waiting += Counter((self._second(since_s), "", UNFINISHED, True, "") for since_s in running)
-        told, now = self._told_unanswered, dict[tuple[int, str, str], tuple[int, int]]()
-        for (t, name, outcome, begins, _), n in waiting.items():
-            key = (t, name or ITERATION, outcome)
-            count, starts = now.get(key, (0, 0))
-            now[key] = (count + n, starts + n * begins)
-        changed = [(*key, *n) for key, n in now.items() if told.get(key) != n]
-        changed += [(*key, 0, 0) for key in told if key not in now]
-        if changed:
-            yield Unanswered(self._name, tuple(changed))
-        self._told_unanswered = now
-
-    def _running(self) -> dict[Any, float]:
-        """Greenlets of the users without a pacer that are in mid-iteration → when the last request of each ended, or
-        when it was first seen: what it waits for now has begun later.
-        """
-        ended_s = self.node.recorder.last_ended_s
-        runner: Any = self._environment.runner
-        if ended_s is None or runner is None:
-            return {}
-        # Those that were in mid-iteration at the stop are asked for once more, when they have come to their end.
-        for gone in [each for each in ended_s if each.dead and each not in self._running_at_stop]:
-            del ended_s[gone]
-        now_s = time.monotonic()
-        users = [greenlet for greenlet in runner.user_greenlets if greenlet.args]
-        return {user: ended_s.setdefault(user, now_s) for user in users if user.args[0]._state == LOCUST_STATE_RUNNING}
-
-    def _second(self, local_s: float) -> int:
-        return max(0, int(self.node.t_of(local_s) // 1))
-
     def stopping(self) -> None:
-        """Locust is about to stop the users: remember who is in mid-iteration, for users without a pacer."""
-        self._running_at_stop = self._running()
+        """Locust is about to stop the users."""
+        self._unanswered.note_stop()
         self._note_users()
-        self._stopped_s = time.monotonic()
-        self._requests_at_stop = self.node.recorder.requests
 
     def settle(self, wait: bool) -> None:
         """Ends the node's part in the run, once: drains it, counts what has no answer, delivers the last report."""
@@ -234,14 +187,7 @@ class NodeReporter:
         elapsed_s = self.node.elapsed_s()
         whole = elapsed_s is not None and self.node.plan is not None and elapsed_s >= self.node.plan.duration_s
         self.node.drain(wait)
-        if self.node.plan is not None and not self.node.plan.paced:
-            recorder = self.node.recorder
-            answered = recorder.requests - self._requests_at_stop
-            ended_s: Mapping[Any, float] = recorder.last_ended_s or {}
-            stuck = [s for user, s in self._running_at_stop.items() if ended_s.get(user, s) <= self._stopped_s]
-            for since_s in sorted(stuck)[: max(0, len(self._running_at_stop) - answered)]:
-                recorder.without_answer(self._second(since_s), "", UNFINISHED)
-                self.node.unfinished += 1
+        self._unanswered.count_stuck()
         last, requests = self.report(), self._new_requests()
         final = replace(last, final=True, whole=whole, requests=requests, unfinished=self.node.unfinished)
         self.node.recorder.wind_down()

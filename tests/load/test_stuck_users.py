@@ -53,8 +53,9 @@ def test_those_who_were_not_answered_since_the_stop_are_unfinished(
             node.plan = Plan("run", origin_s, 20, ARRIVALS, Polyline(()), None, (), 0, paced=True, drain_s=0.0)
         known: dict[Any, float] = {user: origin_s + t for user, t in ended.items()}
         node.recorder.last_ended_s = known
-        reporter._running_at_stop = {user: origin_s + t for user, t in WAITING.items()}
-        reporter._stopped_s, reporter._requests_at_stop = origin_s + STOPPED_S, 100
+        waiting = reporter._unanswered
+        waiting._running_at_stop = {user: origin_s + t for user, t in WAITING.items()}
+        waiting._stopped_s, waiting._requests_at_stop = origin_s + STOPPED_S, 100
         node.recorder.requests = 100 + answered
         assert not reporter.delivered
         reporter.settle(wait=False)
