@@ -1,5 +1,5 @@
-"""Files that somebody names. They are read to their end, so they must have one: a device has none, nor has a pipe that
-nobody writes to. And a name may be one that the system does not even look at: too long, or behind a closed folder.
+"""Files that a user names. They are read to their end, so they must have one: a device has none, nor has a pipe that
+nobody writes to. And the system may refuse even to look at a name: one that is too long, or in a closed folder.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Text of somebody else's, without the characters that change how the text around them is shown, and short enough.
+"""Text from elsewhere, without the characters that change how the text around them is shown, and short enough.
 
 A request name, the answer to a health check or a path may hold escape sequences for terminals, marks that turn the
 reading direction, or half a character. Each of these becomes U+FFFD. Escaping for HTML, Markdown or XML comes on top

@@ -1,4 +1,4 @@
-"""What a command finds out, and its exit code, do not depend on who reads its output, nor on whether anybody does."""
+"""What a command finds, and its exit code, do not depend on who reads its output, or whether anybody does."""
 
 from __future__ import annotations
 

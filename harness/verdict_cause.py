@@ -1,4 +1,4 @@
-"""What of a run explains the rest: the guard, of several, by which a finding is void, and the finding that the one
+"""Which finding explains the rest: the guard, of several, that makes a finding void, and the finding that the one
 sentence of a verdict names.
 """
 

@@ -1,4 +1,4 @@
-"""Numbers that were written with a unit where the option's name has it already: what to write in place of ``30s``."""
+"""Numbers that were written with a unit although the option's name has it: what to write in place of ``30s``."""
 
 from __future__ import annotations
 

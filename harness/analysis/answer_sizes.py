@@ -1,7 +1,7 @@
 """How long bodies are, in buckets: eight to a doubling, so one is never wider than an eighth of its length.
 
-A recording keeps how many good answers of a second had which length, so that a short page among long ones is seen, of
-which the sum of the bytes tells nothing. What is compressed in transfer is as long as what comes out.
+A recording keeps how many good answers of a second had which length, so that a short page among long ones shows, which
+a sum of bytes would hide. The length of a compressed body is its length after decompression.
 """
 
 from __future__ import annotations

@@ -2,12 +2,12 @@
 multiple change point analysis of multivariate data", JASA 109; for performance tests Fleming et al., arXiv 2301.03034).
 
 A series is cut where the energy distance between what comes before and what comes after, weighted by m·n ÷ (m + n), is
-largest. What comes after is all of it, or, where no such cut stands, as much of it as makes the distance largest: that
-finds a level that was left again. A cut stands where no more than a small share of random orders of the same figures
-have one as large. Both parts are then looked at in the same way. Figures that lie far out are taken to lie ``FAR_OUT``
-times the noise from the median: one run that took ten times as long hides nothing, and one that was never seen to end
-has a place. Where the noise cannot be told, their normal scores are taken, the quantiles that values of these ranks
-would have.
+largest. What comes after is the whole rest, or, where no such cut is kept, as much of the rest as makes the distance
+largest: that finds a level that was left again. A cut is kept when at most a small share of random orders of the same
+figures has one as large. Both parts are then looked at in the same way. Figures that lie far out are taken to lie
+``FAR_OUT`` times the noise from the median: one run that took ten times as long hides nothing, and one whose end was
+never seen has a place. Where the noise cannot be told, the figures are replaced by their normal scores, the quantiles
+that values of these ranks would have.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Whether the requests of a phase are a herd: released together, they share one queue and are one observation.
 
-How long each of them takes follows from the others, so an interval as for independent requests is true of nothing.
-Their figure is a census: exact for this herd, and without a word about the next one.
+How long one takes depends on the others, so an interval for independent requests would be wrong. Their figure is a
+census: exact for this herd, and no statement about the next one.
 """
 
 from __future__ import annotations

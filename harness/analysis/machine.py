@@ -1,4 +1,4 @@
-"""How much of each machine was taken by others than the run: by other processes, or by the hypervisor.
+"""How much CPU of each machine went to others than the run: to other processes, or to the hypervisor.
 
 One load process of each machine samples it (probe ``machine``). Others' CPU is what all processes used, less what the
 run's own did: its load processes (probe ``generator``) and, on the master's machine, the services that it uses, its

@@ -1,9 +1,9 @@
 """By how much a latency quantile of one run differs from that of another, as far as their requests tell.
 
 Blocks of neighbouring seconds are drawn with replacement (circular blocks after Künsch 1989, n^⅓ seconds each), from
-both runs, and the quantiles of what was drawn are taken from each other. The interval is the wider, at each end, of
-that one and of the one that the two runs' own intervals make (Zou & Donner 2008, "MOVER"). What differs from run to run
-of one version is in neither.
+both runs, and the quantiles of what was drawn are subtracted. The interval is the wider, at each end, of that one and
+of the one that the two runs' own intervals make (Zou & Donner 2008, "MOVER"). Neither includes how much runs of one
+version differ.
 """
 
 from __future__ import annotations

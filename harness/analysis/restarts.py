@@ -1,8 +1,8 @@
 """Which of the target's processes and containers were restarted, or ended.
 
-One process under a name is told from the next by pid and create time. A process that executes its program anew keeps
-both, and is told by how often it has done so. Recordings from before these were sampled show a restart only as memory
-that falls at once to about where it began, which a collector may do as well: such a restart is *possible*, not certain.
+Processes under one name are told apart by pid and create time. A process that executes its program anew keeps both, and
+is told apart by how often it has done so. Recordings from before these were sampled show a restart only as memory that
+falls at once to about where it began, which a collector may do as well: such a restart is *possible*, not certain.
 """
 
 from __future__ import annotations

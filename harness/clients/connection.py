@@ -1,4 +1,4 @@
-"""A connection with one deadline for all of it: name, TCP or a socket of this machine, TLS. For whoever speaks over it.
+"""A connection with one deadline for all of it: name, TCP or a socket of this machine, TLS.
 
 Plain sockets, which also wait cooperatively when gevent has patched them.
 """

@@ -1,6 +1,7 @@
-"""TLS of a run: whom it trusts, and as whom it shows itself; the same for users, health checks, probes and faults.
+"""TLS of a run: which authorities it trusts and which certificate it shows, the same for users, health checks, probes
+and faults.
 
-What it is is set once for each process, see :func:`arm`. Keys are read where they lie, and go nowhere else.
+Each process sets it once, see :func:`arm`. Keys are read from their files and go nowhere else.
 """
 
 from __future__ import annotations

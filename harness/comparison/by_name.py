@@ -1,11 +1,11 @@
 """What figures over all requests hide: one request among many that became worse, another mix of them, and a phase that
 no criterion looks at.
 
-Criteria are about all requests of a phase, unless they name some. A request that makes two of a hundred does not move
-the p95 of all, however slow it has become; and where fewer slow ones are made than before, all of them can be slower
-and the p95 of all be lower. A service that is slower at its usual load recovers to that as soon as before, and a herd
-may hide it. None of it is a FAIL, which takes a criterion of that request or phase; but with any of it, nothing was
-shown not to be worse.
+Criteria are about all requests of a phase, unless they name some. A request that is two of a hundred does not move the
+p95 of all, however slow it has become; and where fewer slow ones are made than before, each can be slower although the
+p95 of all is lower. A service that is slower at its usual load recovers to that load as soon as before, and a herd may
+hide it. None of this is a FAIL, which takes a criterion of that request or phase; but where any of it is found, it has
+not been shown that nothing is worse.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Two runs, or two groups of runs: one verdict over all figures.
 
-Of two single runs only what is an estimate over requests can be told: another run of the same version may differ by
-more, and of two herds, or two recoveries, there is one observation each. See :mod:`harness.comparison.groups` for more.
+Two single runs can be compared only by what is an estimate over requests: another run of the same version may differ by
+more, and of a herd or a recovery each run has one observation. See :mod:`harness.comparison.groups` for more.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Every address that a run is given is tried once before any load: of its probes, of its faults, and what the scenario
-checks by itself. A run against a mistyped one is a whole run for nothing.
+"""Every address of a run's probes and faults, and whatever the scenario itself checks, is tried once before any load: a
+mistyped one would waste a whole run.
 
-All are tried at the same time, each with its own client and within that client's own patience. The target itself is not
-among them: whether it is well is asked by the health check, and kept in the recording.
+All are tried at the same time, each with its own client and within that client's own patience. The target is not among
+them: the health check asks whether it is well, and the recording keeps the answer.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """A day of faults that is drawn from a seed: which fault, when and for how long, never more at once than a budget.
 
 The same seed, faults and times give the same day, on any machine and with any Python: only ``random.Random.random`` is
-used, whose values are kept by Python from version to version. Cf. Basiri et al., "Chaos Engineering", IEEE Software
-33(3), 2016: faults of the real world, varied, with a bound on what they may do.
+used, whose values stay the same from one version of Python to the next. Cf. Basiri et al., "Chaos Engineering", IEEE
+Software 33(3), 2016: faults of the real world, varied, with a bound on what they may do.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""Where the value of an option stands, if not on the command line: who is told of a value that cannot be used has to
-find it.
+"""Where an option got its value, if not from the command line: whoever is told that a value cannot be used has to find
+it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The files of presets: found by name or path, and read with those that they extend.
 
-A file may begin with ``extends = "NAME"``, or the path of another one from its own folder: it has all that the other
-has, and what it says itself goes before that, key by key.
+A file may begin with ``extends = "NAME"``, or the path of another one from its own folder: it has everything that the
+other has, and overrides it key by key.
 """
 
 from __future__ import annotations

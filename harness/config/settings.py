@@ -2,7 +2,7 @@
 the environment, the config file and the web form.
 
 Values are text until they are read here, because the web form hands over text whatever the parser's type says. From
-then on they are what they were declared as, for whoever reads the options.
+then on they have their declared types.
 """
 
 from __future__ import annotations

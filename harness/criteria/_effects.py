@@ -1,8 +1,8 @@
 """Whether a fault did anything that could be seen. One that struck nothing put nothing at risk.
 
-That it was injected says that a process was killed, not that anybody needed it. What shows is: tries in vain, more of
-them than before; an answer that took far longer than any before; somebody else who answers, or somebody who does not
-any more; a node of a probe that changes.
+That a fault was injected says that a process was killed, not that anybody needed it. An effect shows as: more failed
+tries than before; an answer that took far longer than any before; a member that begins to answer, or one that stops; a
+node of a probe that changes.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A run among the others of its runs directory: what its report says of changes, and how it stands against them."""
+"""A run among the others of its runs directory: which changes its report tells of, and how it compares with them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Reads access logs, plain or compressed, of any size, in pieces; counts what of them could not be read, and where."""
+"""Reads access logs, plain or compressed, of any size, in pieces; counts the lines that could not be read, and says
+where they are."""
 
 from __future__ import annotations
 

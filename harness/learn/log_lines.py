@@ -1,7 +1,7 @@
-"""Access logs whose lines are text: what of a line is its time, its method, its target and its status.
+"""Access logs whose lines are text: where in a line its time, method, target and status are.
 
-A line is searched by one regular expression for a whole piece of the file at once, which is what makes it fast. Of the
-target nothing from the question mark on is taken, of the rest of the line nothing at all.
+One regular expression searches a whole piece of the file at once, which is what makes it fast. The target is taken up
+to its question mark, and nothing else of the line.
 """
 
 from __future__ import annotations

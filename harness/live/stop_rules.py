@@ -1,5 +1,5 @@
 """Rules that stop a run early, as they are written: ``METRIC > LIMIT [for SECONDS s] [in PHASE]``, or ``target down
-[for SECONDS s] [in PHASE]``; several with semicolons. When one of them holds, :mod:`harness.live.stop_watch` sees.
+[for SECONDS s] [in PHASE]``; several with semicolons. :mod:`harness.live.stop_watch` sees when one of them holds.
 """
 
 from __future__ import annotations

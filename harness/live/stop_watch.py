@@ -1,7 +1,8 @@
 """When a rule that stops a run early holds.
 
-Requests count in the second in which their end was told, whenever they should have begun: what times out after thirty
-seconds is news now. A load process among several tells every three seconds, so a second without news changes nothing.
+Requests count in the second in which their end was reported, whenever they should have begun: a time-out after thirty
+seconds is news now. One of several load processes reports every three seconds, so a second without reports changes
+nothing.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""What a sampled figure is about, by the names that probes and the limits of the alerts give it: for who draws it."""
+"""What a sampled figure is about, by the names that probes and the limits of the alerts give it: for the pages that
+draw it."""
 
 from __future__ import annotations
 

@@ -5,8 +5,8 @@ somewhere inside the round trip, so half of it bounds the error. Locust's messag
 milliseconds while users spawn, which is why the shortest counts and not the mean.
 
 One question of a worker is out at a time. A master that is busy, because it has just been started or because its
-machine is full, answers all at once what has come meanwhile; questions that had waited for that would tell nothing but
-how long.
+machine is full, answers everything at once that came in meanwhile; questions that had queued up would measure only that
+delay.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
 """The gate: releases a herd of parked users at one instant (a rendezvous).
 
-The gate sends and the users read. While parked, each user hands over its connected socket with the request
-prepared on it; at the instant the gate writes them all in one tight loop, then wakes the users. Waking users that
-send for themselves takes two to four times as long, because each wake-up runs the user's whole path to its send.
-Where connections are to be opened at the instant, the gate begins them all and then sends on those that are there.
-Thousands of users take so long that the event loop, and all that is timed in it, has a turn now and then.
-Users without such a connection (stock HttpUser and the like) are woken in the same loop and do send for themselves.
+The gate sends and the users read. While parked, each user hands over its connected socket with the request prepared on
+it; at the instant the gate writes them all in one tight loop, then wakes the users. Waking users that send for
+themselves takes two to four times as long, because each wake-up runs the user's whole path to its send. Where
+connections are to be opened at the instant, the gate begins them all and then sends on those that are open. Thousands
+of users take so long that the event loop gets a turn now and then, for everything that is timed in it. Users without
+such a connection (stock HttpUser and the like) are woken in the same loop and do send for themselves.
 """
 
 from __future__ import annotations

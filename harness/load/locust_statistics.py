@@ -3,8 +3,8 @@
 Locust adds each request to the entry of all requests and to that of its name, one after the other, with four calls for
 each: for a fast client that is more than all that the harness records. Here a request is noted, and what was noted is
 counted together: as soon as somebody looks at the statistics, and after :data:`MOST_NOTED` at the latest. So what
-Locust shows, writes and sends to its master is the same after each request. Only who keeps an entry, and never asks the
-statistics for it again, sees it some requests late.
+Locust shows, writes and sends to its master is the same after each request. Only code that keeps an entry, and never
+asks the statistics for it again, sees it some requests late.
 """
 
 from __future__ import annotations

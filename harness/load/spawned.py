@@ -1,8 +1,7 @@
 """Requests of greenlets that users have spawned, from the send to the end.
 
-Of what a user's own greenlet waits for, its iteration tells. A greenlet that it has spawned is waited for by nobody:
-the user may go on without it, kill it, or come to the end of the run before there is an answer. None of this may be
-silence.
+What a user's own greenlet waits for shows in its iteration. Nobody waits for a greenlet that it has spawned: the user
+may go on without it, kill it, or come to the end of the run before there is an answer. None of this may go unnoticed.
 """
 
 from __future__ import annotations

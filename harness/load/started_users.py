@@ -1,4 +1,4 @@
-"""How many users of each class there were on a node whose users Locust itself paces: nobody else tells of one that has
+"""How many users of each class there were on a node whose users Locust itself paces: nothing else shows one that has
 sent nothing.
 """
 

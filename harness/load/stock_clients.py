@@ -1,4 +1,4 @@
-"""Requests that Locust's own HTTP clients send and tell nobody of: counted, so that what fails there is no silence.
+"""Requests that Locust's own HTTP clients send without firing an event, counted here so that no failure goes unnoticed.
 
 Four ways lead past Locust's ``request`` event: an exception in a ``catch_response`` block, which the task may catch;
 ``catch_response=True`` without a block; the end of a spawned greenlet, by the user or by that of the run; and a

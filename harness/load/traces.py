@@ -1,6 +1,7 @@
-"""Traces of single requests, where they are asked for (``--trace-ratio``): a sampled ``traceparent`` header
-(https://www.w3.org/TR/trace-context/), by which the target's own traces say what became of the request, the slowest in
-the recording, so that a report leads to them, and, where Locust exports to OpenTelemetry (``--otel``), a span of ours.
+"""Traces of single requests, where they are asked for (``--trace-ratio``): a sampled request carries a ``traceparent``
+header (https://www.w3.org/TR/trace-context/), so the target's own traces show what became of it. The recording keeps
+the slowest, so that a report leads to them. Where Locust exports to OpenTelemetry (``--otel``), each has a span of
+ours.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Turns of the event loop: one that goes on for long holds up every timer of the process, and what it measures.
+"""Turns of the event loop: a long one holds up every timer of the process, and whatever these measure.
 
 The loop calls, one after another, all that has become ready at once, and looks at its timers only when it is through:
 ten thousand connections that are accepted in one moment are seconds of work.

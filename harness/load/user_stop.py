@@ -1,10 +1,10 @@
 """How Locust's users are stopped: an ``on_stop`` that hangs must not hold up the run for ever, and one that did not
 come to its end is told.
 
-Locust kills a user that waits at once, and one that is busy when ``stop_timeout`` is over; both begin their ``on_stop``
-then, of their TaskSets and of their own. For that of users that waited it waits until it has come to an end, whenever
-that is, and only then begins to count the time of those that were busy. So each is bounded from where it begins, which
-is seen on the stack of the user: that it was stopped says little about when.
+Locust kills a waiting user at once, and a busy one when ``stop_timeout`` is over; each then begins its ``on_stop``,
+that of its TaskSets and its own. Locust waits for those of waiting users however long they take, and only then begins
+to count the time of the busy ones. So each ``on_stop`` is bounded from where it begins, which shows on the user's
+stack: when the user was stopped says little about that.
 """
 
 from __future__ import annotations

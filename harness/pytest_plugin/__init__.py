@@ -1,7 +1,7 @@
 """The plug-in for pytest: the fixture ``springback`` and the markers ``spike_testing`` and ``benchmark``.
 
 Every pytest run where Springback is installed loads this file, so it imports nothing but pytest: what a spike needs is
-loaded by the first test that asks for one, and Locust, which patches its process, never in this one.
+loaded by the first test that asks for one, and Locust, which patches its process, is never loaded in this one.
 """
 
 from __future__ import annotations

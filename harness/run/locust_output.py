@@ -1,6 +1,6 @@
-"""What Locust itself writes, its log and its pages, without secrets, and its log without what is known by then and
-without characters that change how a terminal shows what is around them: both hold addresses and messages as users,
-libraries and the target gave them.
+"""What Locust itself writes: its log and its pages without secrets, for both hold addresses and messages as users,
+libraries and the target gave them. The log is also without what has been said already, and without characters that
+change how a terminal shows the text around them.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""Modules of the user's own that a locustfile imports: two processes with the same locustfile and others of these run
-something else.
+"""The user's own modules that a locustfile imports: two processes with the same locustfile but different modules run
+different things.
 """
 
 from __future__ import annotations

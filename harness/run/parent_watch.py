@@ -1,4 +1,4 @@
-"""No orphans: nobody goes on whose launcher was killed, and no forked worker whose master is gone, also when that
+"""No orphans: a process ends when its launcher was killed, and a forked worker when its master is gone, even when that
 happens before the two have met.
 
 A master that refuses its options leaves at once, while its workers may still be trying to reach it; Locust would let

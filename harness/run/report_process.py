@@ -1,4 +1,5 @@
-"""A finished run is judged, and its reports are written, in a process of its own: nothing of it weighs on the run's."""
+"""A finished run is judged, and its reports are written, in a process of its own, so that neither costs the run's
+process anything."""
 
 from __future__ import annotations
 

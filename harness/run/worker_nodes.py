@@ -1,5 +1,5 @@
-"""WorkerNodes: the load processes of a run that has workers, as its master has them: what they are told, and what they
-tell.
+"""WorkerNodes: the load processes of a run that has workers, from the master's side: what it tells them, and what they
+report.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A process of ours beside this one, from this side: started, spoken to in lines of JSON, heard until it ends."""
+"""A process beside the load, from the run's side: started, written to in lines of JSON, and read until it ends."""
 
 from __future__ import annotations
 

@@ -1,11 +1,11 @@
 """When a balancer stops sending requests to one that is gone, and when it begins again.
 
-Struck is who answered shortly before a fault and answers nothing any more while it lasts, though so many were asked
-that chance does not do it (1 %). It is in the rotation as long as requests go to it: as long as some are in vain, or it
-answers. Where requests go round, or to anybody by chance, three times as many as there are members reach each of them
-with 95 % certainty ((1 − 1/k)^{3k} ≤ e^−3): it was out of the rotation by the end of so many good answers of others,
-and not in it yet before as many. It is back for good where no more answers of others come between two of its own, or
-after the last one, than chance may put there (1 %, for all that were asked afterwards together).
+A member counts as struck when it answered shortly before a fault and not at all while the fault lasts, though there
+were too many requests for that to be chance (1 %). It is in the rotation as long as requests go to it: as long as some
+fail, or it answers. Where requests go round robin or at random, three times as many as there are members reach each of
+them with 95 % certainty ((1 − 1/k)^{3k} ≤ e^−3): it was out of the rotation by the end of so many good answers of
+others, and not in it yet before as many. It is back for good where no more answers of others come between two of its
+own, or after the last one, than chance may put there (1 %, for all that were asked afterwards together).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What readers of versioned items saw that they should not: stale reads, and reads that go back in a session.
 
-All of it is about certain order only (see :mod:`harness.criteria.cache._operations`): a linearizable history has none
-of it.
+Only operations whose order is certain count (see :mod:`harness.criteria.cache._operations`): a linearizable history has
+none of these.
 """
 
 from __future__ import annotations

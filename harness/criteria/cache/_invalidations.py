@@ -1,6 +1,7 @@
 """Lost invalidations: what became of the writes, as far as the cache's answers show it.
 
-All of it is about certain order only (see :mod:`harness.criteria.cache._operations`): a linearizable history has none.
+Only operations whose order is certain count (see :mod:`harness.criteria.cache._operations`): a linearizable history has
+none of these.
 """
 
 from __future__ import annotations

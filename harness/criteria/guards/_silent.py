@@ -1,4 +1,4 @@
-"""Users who began and sent nothing: their tasks come to their end without a request, which no load of ours mends."""
+"""Users who began and sent nothing: their tasks end without a request, and more load would not change that."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Guard: where users set the pace, those that were planned were there: nobody asks in the place of one who has left."""
+"""Guard: where users set the pace, the planned users were there: nobody sends in the place of one who has left."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Do bad requests come by turns? In so few that no window stands out, and yet too many of them together.
+"""Do bad requests come in bursts, each too small for a window to stand out, and yet too many in all?
 
 An outage that takes three in ten of the requests of half a second, every fifteen seconds, leaves one or two in a
 window: no window shows it, and on the whole they are one in a hundred. What shows it is that they come *together*, and

@@ -1,7 +1,7 @@
 """A baseline in which the latency goes up and down by itself, for longer than a window, and what would show how far.
 
-A queue near saturation does: half a minute of it is one piece of a slow wave. What settles it is not requests: it is
-time, and an allowance for as much slower as the target is by itself. Calibration, row ``recovery_advice``.
+A queue near saturation does that: half a minute of it is one piece of a slow wave. More requests do not settle it, but
+more time does, with an allowance for how much slower the target gets by itself. Calibration, row ``recovery_advice``.
 """
 
 from __future__ import annotations

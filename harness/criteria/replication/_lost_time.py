@@ -1,4 +1,4 @@
-"""Of how long a time writes are lost to one fault, where it is not always known to which of several."""
+"""How far back the writes go that one fault lost, where it is not always known which of several faults lost them."""
 
 from __future__ import annotations
 

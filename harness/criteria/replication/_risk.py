@@ -1,4 +1,4 @@
-"""Which acknowledged writes a fault may have taken: those of the last moment before one that struck what takes them."""
+"""Which acknowledged writes a fault may have lost: those just before it struck the node that takes writes."""
 
 from __future__ import annotations
 

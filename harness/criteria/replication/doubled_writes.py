@@ -1,4 +1,4 @@
-"""Doubled writes: there more than once, because somebody has tried again what had taken effect."""
+"""Doubled writes: rows that are there more than once, because a write that had taken effect was tried again."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Recovery point: of how long a time before a fault acknowledged writes are lost. Its limit is the recovery point
-objective (RPO).
+"""Recovery point: how far back before a fault acknowledged writes are lost. Its limit is the recovery point objective
+(RPO).
 """
 
 from __future__ import annotations

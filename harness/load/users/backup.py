@@ -1,10 +1,10 @@
-"""Users of a ledger, of whom one has its database backed up meanwhile, by a command that is named to it.
+"""Users of a ledger, one of whom has the database backed up meanwhile, by a command that an option names.
 
 The command is called with ``take --in DIR --kind KIND`` (dump, physical, incremental), ``verify NAME --in DIR``, ``list
 --in DIR``, ``prune --keep N --in DIR`` and ``restore NAME --in DIR``. Each prints one line of JSON and ends with 0 when
 it has done what it should: ``take`` with ``name`` and ``bytes``, ``list`` an array of these, ``restore`` with ``dsn``,
-the address of a PostgreSQL with what was in the backup, which it keeps until its standard input ends. What ``verify``
-says of a damaged backup is another code than 0, and of one that was kept and is whole 0. Where ``take`` tells when it
+the address of a PostgreSQL with what was in the backup, which it keeps until its standard input ends. ``verify`` ends
+with 0 for a backup that was kept and is whole, and with another code for a damaged one. Where ``take`` tells when it
 has begun, as ``begun_at`` in Unix seconds of this machine, whatever was acknowledged by then has to be in it; else by
 when it was called.
 """

@@ -1,6 +1,6 @@
-"""What a user class says and nobody would read, or what it takes away: a misspelt attribute or hook, a pause of its own
-where a pacer starts it, a task that bears the name of a method it inherits. Found before the run: nothing of it would
-be an error in Python, and the run would go on without it. And what keeps a class from having any users.
+"""Mistakes in a user class that are no errors in Python, so that a run would go on without a word: a misspelt attribute
+or hook, a pause of its own where a pacer starts it, a task with the name of a method that it inherits. And whatever
+keeps a class from having any users. All are found before the run.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Users of a service with a circuit breaker: they know an answer that was not even tried by its signature."""
+"""Users of a service with a circuit breaker: they recognise the answer of an open breaker by its signature."""
 
 from __future__ import annotations
 

@@ -6,8 +6,8 @@ the header ``Idempotency-Key``, and so are some of the others: that must not mak
 user reads all its rows from the primary (``?read=primary``), where ``copies`` in the answer says how many there are of
 the id, and ``value``, where it is there, has to be what was written. It looks for one more that nobody has written, so
 that a service which finds whatever it is asked for proves nothing. Where the service says so, ``X-Served-By`` is the
-node that answered, and ``X-Read-From`` what it is: ``primary``, ``replica``; a row that a replica has, or a cache
-(``X-Cache: hit``), is no look on the primary.
+node that answered, and ``X-Read-From`` what it is: ``primary``, ``replica``; a row from a replica, or from a cache
+(``X-Cache: hit``), has not been seen on the primary.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """Users of Valkey or Redis under Sentinel: each asks a Sentinel for the primary, writes keys there, and in the end
-looks whether they are still there, on the primary of then.
+looks whether they are still there, on whichever server is the primary then.
 """
 
 from __future__ import annotations

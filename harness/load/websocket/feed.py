@@ -1,13 +1,14 @@
 """A user of a feed with channels: whatever it says is answered, and what it publishes reaches its whole channel.
 
 Each message is a JSON object. The service begins with ``{"type": "hello", "seq"}``, the number that the channel has
-reached (null: not known). Said is ``{"seq": n, …}``, which comes back as ``{"type": "echo", "seq": n}``, or ``{"seq":
-n, "publish": …}``, which is answered ``{"type": "published", "client_seq": n, "seq": number in the channel}`` and comes
-to everybody in the channel as ``{"type": "message", "seq", "publish"}``. Any other answer is a refusal, of the message
-``client_seq`` where it names one. A user of another protocol has a ``say`` and an ``on_message`` of its own.
+reached (null: not known). The user says ``{"seq": n, …}``, which comes back as ``{"type": "echo", "seq": n}``, or
+``{"seq": n, "publish": …}``, which is answered ``{"type": "published", "client_seq": n, "seq": number in the channel}``
+and comes to everybody in the channel as ``{"type": "message", "seq", "publish"}``. Any other answer is a refusal, of
+the message ``client_seq`` where it names one. A user of another protocol has a ``say`` and an ``on_message`` of its
+own.
 
-Nobody else says ``n``, and what is published is stamped with its channel: an answer, or a message, that is meant for
-somebody else is not taken for one's own.
+No other user says ``n``, and what is published is stamped with its channel, so an answer or a message for somebody else
+is not taken for one's own.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""The opening handshake of RFC 6455: what is asked, and whether the answer is one.
+"""The opening handshake of RFC 6455: the request, and whether the answer accepts it.
 
-websocket-client's own asks for the answer byte by byte, which is most of what a connection costs, keeps one jar of
-cookies for all users, and says of a subprotocol that was not chosen what it says of a wrong key.
+websocket-client's own reads the answer byte by byte, which is most of what a connection costs, keeps one cookie jar for
+all users, and reports a subprotocol that was not chosen like a wrong key.
 """
 
 from __future__ import annotations

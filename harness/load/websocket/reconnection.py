@@ -1,4 +1,4 @@
-"""Reconnection: what it takes a user to be back, and when it is.
+"""Reconnection: how a user comes back, and when it counts as back.
 
 A handshake alone says nothing of the service behind it: a user is back when its connection has stayed, or has answered.
 """

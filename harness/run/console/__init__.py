@@ -1,11 +1,11 @@
-"""What whoever started a run sees of it while it goes, by ``--console``:
+"""What a run shows to whoever started it while it goes, by ``--console``:
 
 ``screen``  on a terminal: one screen that is drawn anew in its place, with what is told in words above it
 ``lines``   anywhere else: a line for each phase, and what is told in words
 ``quiet``   nothing
 ``json``    one JSON document a line, on standard output
 
-Problems are none of this: they are said on standard error whatever is wanted here. So is the verdict, which is printed
+Problems are not part of this: they go to standard error whatever is wanted here. So is the verdict, which is printed
 when the run has been judged.
 """
 
