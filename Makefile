@@ -44,7 +44,7 @@ mutants: install-dev
 bench: install-dev
 	$(BIN)/python -m benchmarks --write
 
-# The pictures of README and pages, from one run on the reference target; wants Chromium.
+# The pictures of README and pages, from two runs, one of them on the reference target; wants Chromium.
 pictures: install-dev
 	$(BIN)/python -m tests.browser.pictures
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from harness import criteria
 from tests.docs import sh
 from tests.docs.blocks import PAGES, ROOT, anchors, inline_code, links
 from tests.docs.conftest import Tree
@@ -87,6 +88,12 @@ def _is_there(place: str) -> bool:
 def test_the_index_has_every_page() -> None:
     text = (ROOT / "docs" / "README.md").read_text()
     assert [page.name for page in (ROOT / "docs").glob("*.md") if f"]({page.name})" not in text] == ["README.md"]
+
+
+def test_the_page_about_a_report_explains_every_guard() -> None:
+    text = (ROOT / "docs" / "after-the-verdict.md").read_text()
+    titles = [criteria.title_of(spec.criterion) for spec in criteria.guard_specs()]
+    assert [title for title in titles if f"**{title}**" not in text] == []
 
 
 def test_every_reason_of_the_table_of_remedies_is_one_that_is_given() -> None:
