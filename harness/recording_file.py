@@ -10,13 +10,13 @@ from typing import Any
 import msgspec
 
 from harness.errors import ConfigurationError
-from harness.recording import End, Line, Operations, ProbeSample, Recording, Slice, Slices, Unanswered
+from harness.recording import End, Operations, ProbeSample, Recording, Slice, Unanswered
+from harness.recording_columns import Block, BlockSums
 from harness.recording_damage import Damage, in_short, missing
 from harness.recording_header import FORMAT, Header
-from harness.recording_line import LONGEST_LINE_BYTES, UnknownMarkError, decode, encode
+from harness.recording_line import LONGEST_LINE_BYTES, Decoded, UnknownMarkError, decode, decode_packed, encode
 from harness.recording_marks import Mark
 from harness.recording_seal import Flaw, SealCheck, is_sealed
-from harness.recording_slices import SliceSums
 from harness.recording_values import DAY_S
 from harness.regular_file import is_folder, regular
 
@@ -87,7 +87,7 @@ class _Reading:
         self._near = range(0)
         """Seconds of which there can be requests."""
         self._end: End | None = None
-        self._slices: SliceSums
+        self._slices: BlockSums
         self._nodes: set[str] = set()
         self._unanswered: dict[str, dict[tuple[int, str, str], tuple[int, int]]] = {}
         """Of each node: (t, name, outcome) → (count, starts) that have no answer as of its last report."""
@@ -114,7 +114,7 @@ class _Reading:
             self._begins_another(number)
         elif self._is_trusted(number, text):
             try:
-                self._take(number, decode(text))
+                self._take(number, decode_packed(text))
             except UnknownMarkError:
                 pass
             except ValueError as error:
@@ -145,7 +145,7 @@ class _Reading:
                 "was planned. Take an undamaged copy of the file."
             ) from None
         assert isinstance(header, Header)
-        self._header, self._header_number, self._slices = header, number, SliceSums(header, by_numpy=True)
+        self._header, self._header_number, self._slices = header, number, BlockSums(header)
         seals = SealCheck()
         flaw = seals.look_at(text)
         # One without any seal, made by hand say, can be judged, but not be called whole.
@@ -168,14 +168,22 @@ class _Reading:
         (self._damage.left_out if flaw.leaves_out else self._damage.kept)(number, flaw.value)
         return not flaw.leaves_out
 
-    def _take(self, number: int, line: Line) -> None:
+    def _take(self, number: int, line: Decoded) -> None:
         if self._end is not None and not isinstance(line, End | Header):
             self._damage.kept(number, "after the end of the run")
         match line:
+            case Block():
+                if all(row.t in self._near for row in line.rows):
+                    self._nodes.update({row.node for row in line.rows})
+                    self._slices.add(line)
+                else:
+                    self._damage.left_out(number, NO_RUN)
             case Slice():
-                self._take_slices(number, (line,))
-            case Slices():
-                self._take_slices(number, line.slices)
+                if line.t in self._near:
+                    self._nodes.add(line.node)
+                    self._slices.add_slice(line)
+                else:
+                    self._damage.left_out(number, NO_RUN)
             case ProbeSample():
                 if self._is_near(line.t):
                     self._probes.append(line)
@@ -202,14 +210,6 @@ class _Reading:
 
     def _begins_another(self, number: int) -> None:
         self._other_from, self.is_over = number, True
-
-    def _take_slices(self, number: int, pieces: tuple[Slice, ...]) -> None:
-        if not all(piece.t in self._near for piece in pieces):
-            self._damage.left_out(number, NO_RUN)
-            return
-        for piece in pieces:
-            self._nodes.add(piece.node)
-            self._slices.add(piece)
 
     def _take_unanswered(self, line: Unanswered) -> None:
         assert self._header is not None

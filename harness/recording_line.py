@@ -9,18 +9,17 @@ from __future__ import annotations
 import json
 import sys
 import zlib
-from array import array
 from base64 import b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, asdict, fields
 from functools import cache
-from itertools import accumulate
-from typing import Any, NoReturn, get_type_hints
+from typing import Any, NoReturn, TypeAlias, get_type_hints
 
 import msgspec
 from msgspec.structs import astuple
 
 from harness.recording import End, Line, Operation, Operations, ProbeSample, Slice, Slices, Unanswered, fields_of_slice
+from harness.recording_columns import Block, mismatch
 from harness.recording_format_1 import upgraded
 from harness.recording_header import Header
 from harness.recording_marks import (
@@ -31,14 +30,17 @@ from harness.recording_marks import (
     FaultMark,
     GateMark,
     HealthMark,
+    Mark,
     NodeMark,
     StartsMark,
     TraceMark,
     UsersMark,
 )
 from harness.recording_slices import Packed
-from harness.recording_values import HIGHEST_BUCKET, HIGHEST_SIZE_BUCKET, OK, Count, Second, Size
+from harness.recording_values import Count, Second, Size
 
+Decoded: TypeAlias = Header | Slice | Block | Unanswered | ProbeSample | Operations | Mark | End
+"""A line with its slices as they are added up."""
 LONGEST_LINE_BYTES = 64 * 1024 * 1024
 """No line is longer, nor what is packed in it: whatever is, is no recording of ours."""
 _KINDS: Mapping[type, str] = {
@@ -50,7 +52,7 @@ _KINDS: Mapping[type, str] = {
     Operations: "operations",
     End: "end",
 }
-_MARKS: Mapping[str, type[Line]] = {
+_MARKS: Mapping[str, type[Mark]] = {
     "gate": GateMark,
     "health": HealthMark,
     "node": NodeMark,
@@ -165,9 +167,15 @@ def decode(text: str | bytes) -> Line:
     Raises ValueError, with what is wrong and where, for anything that is not a line of a recording; UnknownMarkError
     for a mark of a kind that this version does not have.
     """
+    line = decode_packed(text)
+    return Slices(tuple(line.slices())) if isinstance(line, Block) else line
+
+
+def decode_packed(text: str | bytes) -> Decoded:
+    """The same with slices that were written together as they are added up."""
     try:
         if isinstance(text, bytes) and text.startswith(b'{"kind":"slice",'):
-            return _slice()(text)  # of an old recording there may be millions
+            return _slice(text)  # of an old recording there may be millions
         of = _KIND.decode(text)
         kind = of.mark if of.kind == "mark" else of.kind
         decoder = _decoders().get((of.kind == "mark", kind))
@@ -185,15 +193,15 @@ _KIND = msgspec.json.Decoder(_Kind)
 
 
 @cache
-def _decoders() -> Mapping[tuple[bool, str], Callable[[str | bytes], Line]]:
+def _decoders() -> Mapping[tuple[bool, str], Callable[[str | bytes], Decoded]]:
     """(is it a mark, its kind) → decoder. Made when first needed: load processes only encode."""
-    plain: dict[type[Line], str] = {Unanswered: "unanswered", ProbeSample: "probe", End: "end"}
+    plain = {"unanswered": Unanswered, "probe": ProbeSample, "end": End}
     return {
-        **{(False, kind): msgspec.json.Decoder(cls).decode for cls, kind in plain.items()},
+        **{(False, kind): msgspec.json.Decoder(cls).decode for kind, cls in plain.items()},
         **{(True, kind): msgspec.json.Decoder(cls).decode for kind, cls in _MARKS.items()},
         (False, "header"): _header,
-        (False, "slice"): _slice(),
-        (False, "slices"): _slices_decoder(),
+        (False, "slice"): _slice,
+        (False, "slices"): _block_decoder(),
         (False, "operations"): _operations_decoder(),
     }
 
@@ -213,77 +221,35 @@ def _header(text: str | bytes) -> Header:
     return header
 
 
-@cache
-def _slice() -> Callable[[str | bytes], Slice]:
-    as_written = msgspec.json.Decoder(Slice).decode
-    return lambda text: _checked(as_written(text))
+_SLICE = msgspec.json.Decoder(Slice)
 
 
-def _checked(piece: Slice) -> Slice:
-    timed = sum(piece.latency.values())
-    # What was answered has a latency each, what was not has none.
-    if timed != piece.count and (timed or piece.outcome == OK):
-        _refuse(f"{piece.count} requests with {timed} latencies")
-    if piece.service is not None and sum(piece.service.values()) != timed:
-        _refuse(f"{timed} latencies with {sum(piece.service.values())} service times")
-    if piece.sizes is not None and sum(piece.sizes.values()) > piece.count:
-        _refuse(f"{piece.count} requests with {sum(piece.sizes.values())} sizes")
-    if piece.starts is not None and piece.starts > piece.count:
-        _refuse(f"{piece.count} requests of {piece.starts} iterations")
+def _slice(text: str | bytes) -> Slice:
+    piece = _SLICE.decode(text)
+    each = (sum((of or {}).values()) for of in (piece.latency, piece.service, piece.sizes))
+    timed, served, sized = each
+    if problem := mismatch(piece, timed, timed if piece.service is None else served, sized):
+        _refuse(problem)
     return piece
 
 
-def _slices_decoder() -> Callable[[str | bytes], Slices]:
+def _block_decoder() -> Callable[[str | bytes], Block]:
     as_written = msgspec.json.Decoder(_SliceRows).decode
     unpacked = msgspec.json.Decoder(list[_SliceRow]).decode
 
-    def rows_of(text: str | bytes) -> list[_SliceRow]:
+    def decoded(text: str | bytes) -> Block:
         try:
             inflate = zlib.decompressobj()
-            rows = inflate.decompress(as_written(text).rows, LONGEST_LINE_BYTES)
+            packed = inflate.decompress(as_written(text).rows, LONGEST_LINE_BYTES)
         except zlib.error as error:
             _refuse(f"slices that cannot be unpacked: {error}")
         if not inflate.eof:
             _refuse("slices that are cut off, or longer than any that are written")
-        return unpacked(rows)
-
-    def decoded(text: str | bytes) -> Slices:
-        return Slices(
-            tuple(
-                _checked(
-                    Slice(
-                        row.t,
-                        row.node,
-                        row.name,
-                        row.outcome,
-                        row.count,
-                        row.bytes,
-                        _histogram(row.latency),
-                        None if row.service is None else _histogram(row.service),
-                        row.starts,
-                        row.status,
-                        row.warm_up,
-                        row.wind_down,
-                        row.user_class,
-                        None if row.sizes is None else _histogram(row.sizes, HIGHEST_SIZE_BUCKET),
-                        row.media_type,
-                    )
-                )
-                for row in rows_of(text)
-            )
-        )
+        rows = unpacked(packed)
+        histograms = [row.latency for row in rows], [row.service for row in rows], [row.sizes for row in rows]
+        return Block.of_rows(rows, *histograms)
 
     return decoded
-
-
-def _histogram(steps: list[int], highest: int = HIGHEST_BUCKET) -> Packed:
-    if len(steps) % 2:
-        _refuse("a histogram with an index that has no count")
-    if len(steps) > 2:  # most lengths of answers have one
-        steps[::2] = accumulate(steps[::2])
-    if steps and steps[-2] > highest:
-        _refuse(f"a histogram with the index {steps[-2]}, of which the highest is {highest}")
-    return Packed(array("I", steps))
 
 
 def _operations_decoder() -> Callable[[str | bytes], Operations]:

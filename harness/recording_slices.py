@@ -15,10 +15,7 @@ from typing import Any
 
 from harness.recording import Slice
 from harness.recording_header import Header
-from harness.recording_values import HIGHEST_BUCKET, Sparse
-
-OPEN = 16
-"""Seconds that more slices may well come for: those before are packed, and take half the memory."""
+from harness.recording_values import Sparse
 
 
 class Packed(Mapping[int, int]):
@@ -86,7 +83,7 @@ class _Sum:
     until they are packed.
     """
 
-    __slots__ = ("bytes", "count", "is_packed", "latency", "node", "service", "sizes", "starts")
+    __slots__ = ("bytes", "count", "latency", "node", "service", "sizes", "starts")
 
     def __init__(self, piece: Slice) -> None:
         self.node = piece.node
@@ -96,10 +93,8 @@ class _Sum:
         self.latency = array("I", _numbers(piece.latency))
         self.service = None if piece.service is None else array("I", _numbers(piece.service))
         self.sizes = None if piece.sizes is None else array("I", _numbers(piece.sizes))
-        self.is_packed = False
 
     def add(self, piece: Slice) -> None:
-        self.is_packed = False
         if piece.node != self.node:
             self.node = ""
         if self.starts is not None or piece.starts is not None:
@@ -117,26 +112,15 @@ class _Sum:
         else:
             self.sizes = None
 
-    def pack(self) -> None:
-        if not self.is_packed:
-            self.latency = _packed(self.latency)
-            self.service = None if self.service is None else _packed(self.service)
-            self.sizes = None if self.sizes is None else _packed(self.sizes)
-            self.is_packed = True
-
 
 class SliceSums:
     """Slices that are added up as they come, in any order."""
 
-    def __init__(self, header: Header, by_numpy: bool = False) -> None:
-        """``by_numpy``: quicker for many, but no process that makes load loads numpy."""
-        self._by_numpy = by_numpy
+    def __init__(self, header: Header) -> None:
         self._apart = frozenset(int(gate.t // 1) for gate in header.gates)
         self._sums: dict[tuple[int, str, str, str, int, bool, bool, str, str], _Sum] = {}
         self._words: dict[str, str] = {}
         """Each name and outcome once: a recording has few, in millions of lines."""
-        self._open: dict[int, list[_Sum]] = {}
-        """Of the last seconds that were begun."""
 
     def add(self, piece: Slice) -> None:
         node = piece.node if piece.t in self._apart else ""
@@ -148,30 +132,17 @@ class SliceSums:
             return
         word = self._words.setdefault
         key = (piece.t, node, word(piece.name, piece.name), word(piece.outcome, piece.outcome), *which)
-        made = self._sums[key] = _Sum(piece)
-        if piece.t not in self._open and len(self._open) >= OPEN:
-            self._pack(self._open.pop(next(iter(self._open))))
-        self._open.setdefault(piece.t, []).append(made)
-
-    def _pack(self, sums: list[_Sum]) -> None:
-        """All of a second at once, where they can be."""
-        if self._by_numpy:
-            _pack_together(sums)
-        for each in sums:
-            each.pack()
+        self._sums[key] = _Sum(piece)
 
     def take(self) -> Iterator[Slice]:
         """The sums, each of which is forgotten as it is taken; in the order in which they were first seen. The node is
         empty where there were several.
         """
-        for second in self._open.values():
-            self._pack(second)
-        sums, self._sums, self._open = self._sums, {}, {}
+        sums, self._sums = self._sums, {}
         for key in list(sums):
             t, _, name, outcome, status, warm_up, wind_down, user_class, media_type = key
             each = sums.pop(key)
-            each.pack()
-            service, sizes = (None if of is None else Packed(of) for of in (each.service, each.sizes))
+            service, sizes = (None if of is None else _packed(of) for of in (each.service, each.sizes))
             yield Slice(
                 t,
                 each.node,
@@ -179,7 +150,7 @@ class SliceSums:
                 outcome,
                 each.count,
                 each.bytes,
-                Packed(each.latency),
+                _packed(each.latency),
                 service,
                 each.starts,
                 status,
@@ -201,47 +172,10 @@ def _extend(numbers: array[int], more: array[int]) -> None:
     numbers.extend(more if more.typecode == numbers.typecode else more.tolist())
 
 
-def _pack_together(sums: list[_Sum]) -> None:
-    """What :meth:`_Sum.pack` does for one, unless a count is too large for 32 bits."""
-    import numpy as np  # late, see SliceSums
-
-    parts = [
-        *(each.latency for each in sums),
-        *(each.service for each in sums if each.service is not None),
-        *(each.sizes for each in sums if each.sizes is not None),
-    ]
-    if any(part.typecode != "I" for part in parts):
-        return
-    span = HIGHEST_BUCKET + 1
-    rows = np.frombuffer(b"".join(parts), dtype=np.uint32).astype(np.int64).reshape(-1, 2)
-    if not len(rows):
-        return
-    keys = np.repeat(np.arange(len(parts)) * span, [len(part) // 2 for part in parts]) + rows[:, 0]
-    order = np.argsort(keys, kind="stable")
-    keys = keys[order]
-    firsts = np.flatnonzero(np.diff(keys, prepend=-1))
-    counts = np.add.reduceat(rows[order, 1], firsts)
-    if counts.max() >= 2**32:
-        return
-    keys = keys[firsts]
-    packed = np.stack([keys % span, counts], axis=1).astype(np.uint32).tobytes()
-    row_bytes = len(packed) // len(keys)
-    ends = [0, *(row_bytes * np.searchsorted(keys, np.arange(1, len(parts) + 1) * span)).tolist()]
-    made = (array("I", packed[start:end]) for start, end in pairwise(ends))
-    for each in sums:
-        each.latency, each.is_packed = next(made), True
-    for each in sums:
-        if each.service is not None:
-            each.service = next(made)
-    for each in sums:
-        if each.sizes is not None:
-            each.sizes = next(made)
-
-
-def _packed(numbers: array[int]) -> array[int]:
+def _packed(numbers: array[int]) -> Packed:
     """Of histograms that stand one behind the other."""
     merged: dict[int, int] = {}
     known = merged.get
     for index, count in zip(numbers[::2], numbers[1::2], strict=True):
         merged[index] = known(index, 0) + count
-    return Packed.of(merged).numbers
+    return Packed.of(merged)

@@ -8,6 +8,7 @@ recording is what a run would have kept of it; the instants and counts are what 
 from __future__ import annotations
 
 import heapq
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -18,7 +19,7 @@ from harness.recording import End, ProbeSample, Recording
 from harness.recording_header import CriterionSpec, Header, Phase
 from harness.recording_marks import INJECTED, UNDONE, FaultMark
 from harness.recording_values import OK
-from tests.recordings import Request, slices
+from tests.recordings import sliced
 
 QUOTE = "GET /quote"
 DEPENDENCY = "upstream_calls_received_total"
@@ -28,6 +29,10 @@ WITNESSES = {"dependency": DEPENDENCY, "state": STATE, "opens": OPENS, "closes":
 """How a scenario tells the criteria what is called what."""
 NEVER_OPENS, NEVER_CLOSES = "never opens", "never closes"
 FAST_S, GOOD_S = 0.002, 0.02
+KINDS = [("local", QUOTE, outcome) for outcome in sorted((OK, BREAKER_OPEN, "http 502", "http 504"))]
+GOOD, REFUSED, FAILED, TIMED_OUT = (
+    KINDS.index(("local", QUOTE, outcome)) for outcome in (OK, BREAKER_OPEN, "http 502", "http 504")
+)
 
 
 @dataclass
@@ -39,14 +44,12 @@ class Breaker:
     probes: list[float] = field(default_factory=list)
     failures: int = 0
     probing: bool = False
-
-    @property
-    def state(self) -> str:
-        return self.transitions[-1][1] if self.transitions else "closed"
+    state: str = "closed"
 
     def change(self, t: float, state: str) -> None:
         if state != self.state:
             self.transitions.append((t, state))
+            self.state = state
 
     def count(self, state: str, until_s: float) -> int:
         return sum(t <= until_s and to == state for t, to in self.transitions)
@@ -112,7 +115,10 @@ def simulate(
         due = (np.arange(round(per_s * end_s)) + random.uniform()) / per_s
     breakers = [Breaker(f"127.0.0.1:{8001 + k}") for k in range(instances)]
     received: list[float] = []
-    requests: list[Request] = []
+    kind: list[int] = []
+    """Of each request, and how long it took."""
+    took_s: list[float] = []
+    given_up = TIMED_OUT if failure_takes_s > 0.1 else FAILED
     ending: list[tuple[float, int, int, bool, bool]] = []
 
     def finish(until_s: float) -> None:
@@ -129,16 +135,17 @@ def simulate(
                     breaker.failures = 0
                     breaker.change(t, "open")
 
-    for number, arrival in enumerate(due):
-        t = float(arrival)
-        finish(t)
+    for number, t in enumerate(due.tolist()):
+        if ending and ending[0][0] <= t:
+            finish(t)
         k = int(random.integers(instances))
         breaker = breakers[k]
         probe = False
         if breaker.state != "closed":
             rested = breaker.state == "open" and t >= breaker.transitions[-1][0] + rest_s
             if not rested or breaker.probing or defect == NEVER_CLOSES:
-                requests.append(Request(t, "local", QUOTE, BREAKER_OPEN, FAST_S))
+                kind.append(REFUSED)
+                took_s.append(FAST_S)
                 continue
             probe = breaker.probing = True
             breaker.change(t, "half_open")
@@ -147,8 +154,8 @@ def simulate(
         fails = failing_s[0] <= t < failing_s[1] and random.random() < failure_share
         takes = failure_takes_s if fails else GOOD_S
         heapq.heappush(ending, (t + takes, number, k, not fails, probe))
-        outcome = ("http 504" if takes > 0.1 else "http 502") if fails else OK
-        requests.append(Request(t, "local", QUOTE, outcome, takes))
+        kind.append(given_up if fails else GOOD)
+        took_s.append(takes)
     finish(np.inf)
 
     samples, reads = [], []
@@ -160,12 +167,12 @@ def simulate(
                 STATE: float(["closed", "open", "half_open"].index(breaker.state_at(read))),
                 OPENS: float(breaker.count("open", read)),
                 CLOSES: float(breaker.count("closed", read)),
-                PROBES: float(sum(t <= read for t in breaker.probes)),
+                PROBES: float(bisect_right(breaker.probes, read)),
             }
             samples.append(ProbeSample(float(begun), "prometheus", breaker.source, values))
         read = begun + random.uniform(0, read_delay_s)
         reads.append(read)
-        counted = {DEPENDENCY: float(np.searchsorted(received, read, side="right"))}
+        counted = {DEPENDENCY: float(bisect_right(received, read))}
         samples.append(ProbeSample(float(begun), "prometheus", "127.0.0.1:9000", counted))
 
     baseline, spike, recovery = phases
@@ -191,10 +198,9 @@ def simulate(
         FaultMark(failing_s[0], "http_toggle", INJECTED, "upstream errors"),
         FaultMark(failing_s[1], "http_toggle", UNDONE, "upstream errors"),
     )
-    whole = Recording(
-        header, slices(requests), tuple(samples), marks, End(end_s + 1, "completed", True, len(requests), 0)
-    )
-    return Truth(whole, tuple(breakers), tuple(received), tuple(float(t) for t in due), tuple(reads))
+    pieces = sliced(due, np.array(kind, dtype=np.int64), np.array(took_s), KINDS)
+    whole = Recording(header, pieces, tuple(samples), marks, End(end_s + 1, "completed", True, len(due), 0))
+    return Truth(whole, tuple(breakers), tuple(received), tuple(due.tolist()), tuple(reads))
 
 
 def without(recording: Recording, *keys: str) -> Recording:

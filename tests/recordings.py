@@ -10,11 +10,13 @@ arguments and seed.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise, product
 from pathlib import Path
+from typing import ParamSpec
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,6 +47,28 @@ CRITERIA = tuple(
         "memory_growth",
     )
 )
+KEPT = 64
+"""Of the recordings that were made last, so many are there for whoever asks for the same."""
+Parameters = ParamSpec("Parameters")
+
+
+def made_once(make: Callable[Parameters, Recording]) -> Callable[Parameters, Recording]:
+    """Most of what a test of a recording takes is to make it, and many want the same one. Each gets a recording of its
+    own, for which nothing is worked out yet, of lines that nobody may change. The arguments are numbers, words, and
+    what consists of them.
+    """
+    made: dict[str, Recording] = {}
+
+    @functools.wraps(make)
+    def get(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Recording:
+        key = repr((args, sorted(kwargs.items())))
+        recording = made.pop(key, None) or make(*args, **kwargs)
+        made[key] = recording  # as the last
+        if len(made) > KEPT:
+            del made[next(iter(made))]
+        return dataclasses.replace(recording)
+
+    return get
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,6 +119,7 @@ def sliced(
     return tuple(made)
 
 
+@made_once
 def login_herd(
     *,
     seed: int = 1,

@@ -39,6 +39,10 @@ from harness.recording_values import INTERRUPTED, UNFINISHED, UNSERVED, USER_EXC
 from shapes._profile import USERS, Herd, places
 
 DRAIN_CHECK_S = 0.05
+NEWCOMERS = 5
+"""Of so many starts beside a herd one is by somebody who is new: a fifth is more than a window of a recovery may have
+bad, and leaves the latency that of users who are connected.
+"""
 
 
 class Node:
@@ -83,6 +87,9 @@ class Node:
         """Greenlet of a user → what starts it, and its class."""
         self._pacers: dict[str, Arrivals | ActiveUsers] = {}
         """By class; "": of all classes that have none of their own."""
+        self._beside_herds: list[Pacer] = []
+        """Those of the streams beside herds."""
+        self._parked_beside = Counter[str]()
         self._gate: Gate | None = None
         self._greenlets: list[gevent.Greenlet[..., Any]] = []
 
@@ -146,6 +153,17 @@ class Node:
         pacer, kind = self._pacer_of.get(getcurrent(), (None, ""))
         return pacer is None or pacer.has_starts_left(kind)
 
+    def comes_anew(self) -> bool:
+        """Whether the calling user, which parks, is to connect when it starts, as each fifth of a stream beside a herd
+        does unless the run says how all connect. Users who stay connected see nothing of a target that takes no new
+        connection after the spike, and who waits for one there is a user as well.
+        """
+        pacer, kind = self._pacer_of.get(getcurrent(), (None, ""))
+        if self.connect_early is not None or pacer not in self._beside_herds:
+            return False
+        self._parked_beside[kind] += 1
+        return not self._parked_beside[kind] % NEWCOMERS
+
     # What the owner calls
 
     @property
@@ -190,7 +208,9 @@ class Node:
         users = interleaved(kind_of)
         herd_users = max(0, len(users) - plan.own_background_users(load)) if plan.has_herd(load) else 0
         kinds = [kind_of[user] for user in users[herd_users:]] or [load.user_class]
-        self._pacers[load.user_class] = self._pacer_for(plan, load, place, kinds)
+        pacer = self._pacers[load.user_class] = self._pacer_for(plan, load, place, kinds)
+        if plan.has_herd(load):
+            self._beside_herds.append(pacer)
         for user in users[:herd_users]:
             self._pacer_of[user] = self._gate, kind_of[user]
             held[kind_of[user]] += 1

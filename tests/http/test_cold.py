@@ -13,7 +13,8 @@ from typing import Any
 import gevent
 import pytest
 from gevent.pool import Group
-from locust import task
+from gevent.server import StreamServer
+from locust import HttpUser, task
 from locust.env import Environment
 
 from harness.load.clock import Clock
@@ -26,6 +27,7 @@ from harness.load.node import Node
 from harness.load.present_node import set_node
 from harness.load.run_plan import Plan
 from harness.load.users.class_problems import class_problems
+from harness.load.users.paced import Paced
 from harness.load.websocket.transport import PendingWebSocket
 from shapes._profile import Herd, Polyline
 from tests.http.conftest import Certificates
@@ -54,7 +56,7 @@ class SteeredClock(Clock):
 
 
 @contextmanager
-def parked(kind: type[PacedHttpUser], count: int) -> Iterator[tuple[Node, list[PacedHttpUser]]]:
+def parked(kind: type[Paced], count: int) -> Iterator[tuple[Node, list[Paced]]]:
     """Users as Locust's runner starts them, parked and waiting for the plan; stopped in the end."""
     environment = Environment()
     node = Node("run", SteeredClock(exact=True))
@@ -73,8 +75,8 @@ def parked(kind: type[PacedHttpUser], count: int) -> Iterator[tuple[Node, list[P
         group.join(timeout=5)
 
 
-def begin(node: Node, herds: tuple[float, ...] = (), starts_per_s: float = 0.0) -> None:
-    """Herds of everybody at these seconds, or starts at this rate for one second."""
+def begin(node: Node, herds: tuple[float, ...] = (), starts_per_s: float = 0.0, held: tuple[Herd, ...] = ()) -> None:
+    """Herds of everybody at these seconds, or starts at this rate for one second, while others are ``held``."""
     node.begin(
         Plan(
             run="run",
@@ -83,8 +85,8 @@ def begin(node: Node, herds: tuple[float, ...] = (), starts_per_s: float = 0.0) 
             pacing="arrivals",
             level=Polyline(((0, starts_per_s), (1, starts_per_s))),
             seed=None,
-            herds=tuple(Herd("herd", t, USERS) for t in herds),
-            background_users=0 if herds else USERS,
+            herds=held or tuple(Herd("herd", t, USERS) for t in herds),
+            background_users=0 if herds else 4 if held else USERS,
             paced=True,
             drain_s=5.0,
         )
@@ -164,6 +166,71 @@ def test_every_arrival_opens_a_connection_of_its_own(kind: type[PacedHttpUser]) 
         each = 2 if kind is PacedHttpUser else 1
         assert counts == {"ok": 20 * each}
         assert [one.count(b"GET /") for one in server.seen()] == [each] * 20
+
+
+class Canary(HerdHttpUser):
+    """Connected while it is parked, as by default."""
+
+    abstract = True
+
+    def prepare(self) -> Any:
+        return self.client.prepare("GET", "/")
+
+
+class Stock(Paced, HttpUser):
+    abstract = True
+
+    @task
+    def visit(self) -> None:
+        self.client.get("/")
+
+
+class Sharing(PacedHttpUser):
+    abstract = True
+    shared_connections = 4
+
+    @task
+    def visit(self) -> None:
+        self.client.get("/")
+
+
+@pytest.mark.parametrize(
+    ("kind", "herd_users", "connect_early", "anew"),
+    [
+        (Canary, 4, None, 7),
+        (Stock, 4, None, 7),
+        (Canary, 0, None, 0),  # no herd: the load is theirs
+        (Canary, 4, True, 0),  # the run says so
+        (Sharing, 4, None, 0),
+    ],
+)
+def test_each_fifth_start_beside_a_herd_is_by_somebody_who_is_new(
+    kind: type[Paced], herd_users: int, connect_early: bool | None, anew: int
+) -> None:
+    """Of 40 starts by four users, who are back in the pacer 36 times before the last of them."""
+    came: list[Any] = []
+
+    def answer(connection: socket.socket, peer: Any) -> None:
+        came.append(peer)
+        while connection.recv(4096):
+            connection.sendall(OK)
+
+    server = StreamServer(("127.0.0.1", 0), answer)
+    server.start()
+    user_class = type("Visitor", (kind,), {"host": f"http://127.0.0.1:{server.server_port}"})
+    try:
+        with parked(user_class, 4 + herd_users) as (node, _):
+            node.connect_early = connect_early
+            herds = (Herd("herd", LATER_S, herd_users),) if herd_users else ()
+            before = len(came)
+            begin(node, starts_per_s=40, held=herds)
+            wait_until(lambda: (node.elapsed_s() or 0) > 1.1 and not node.recorder.starts)
+            connected, done = len(came) - before, outcomes(node)
+    finally:
+        server.stop()
+    assert done == {"ok": 40}
+    # A stock user opens its first connection with its first request.
+    assert connected - (4 if issubclass(kind, Stock) else 0) == anew
 
 
 def test_a_refused_connection_is_an_outcome() -> None:

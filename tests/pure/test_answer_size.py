@@ -11,7 +11,7 @@ import pytest
 
 from harness.analysis.answer_sizes import content_bytes, middle_bytes, size_index
 from harness.config.queue_gauge import by_default
-from harness.criteria import _answer_pieces, _answer_size
+from harness.criteria import _answer_lengths, _answer_pieces
 from harness.criteria._criterion import Criterion
 from harness.criteria.recovery.metastability import Metastability
 from harness.criteria.recovery.recovery_time import RecoveryTime
@@ -177,7 +177,7 @@ def test_a_spike_of_which_a_third_are_short_pages_has_not_passed(criterion: Crit
     assert "good answers to GET /orders have about 62 bytes in the spike, and 4,000 in the baseline" in found.reason
     assert found.figure is None and found.interval is None  # nobody may compare it, or be at a limit by it
     assert f"with them ({found.unit})" in found.evidence
-    for harmless in (mixed({30: 0.02}), mixed(SPIKE, (4000, 2100)), mixed(SPIKE, (110, 20))):
+    for harmless in (mixed({30: 0.02}), mixed(SPIKE, (4000, 2100)), mixed(SPIKE, (110, 60))):
         assert criterion.judge(harmless).outcome is Outcome.PASS
     assert dataclasses.replace(criterion, shorter_ratio=0).judge(mixed(SPIKE)).outcome is Outcome.PASS
 
@@ -219,8 +219,41 @@ def test_who_accepts_short_answers_after_a_spike_accepts_them_for_both() -> None
 
 def test_nothing_at_all_is_far_shorter_than_a_small_page() -> None:
     assert ErrorRatio().judge(mixed(SPIKE, (60, 0))).outcome is Outcome.INCONCLUSIVE
-    assert ErrorRatio().judge(mixed(SPIKE, (60, 1))).outcome is Outcome.PASS
     assert ErrorRatio().judge(mixed(SPIKE, (0, 0))).outcome is Outcome.PASS
+
+
+@pytest.mark.parametrize(
+    ("usual", "other", "is_doubted"),
+    [
+        (17, 160, True),  # {"ok": true} and an error in words
+        (4000, 9000, True),
+        (4000, 7500, False),  # less than twice as long
+        (60, 20, True),
+        (60, 32, False),
+        (2, 10, False),  # a counter with more digits
+        (10, 2, False),
+        (10, 1, True),
+    ],
+)
+def test_where_all_are_alike_longer_ones_and_small_ones_are_doubted_too(
+    usual: int, other: int, is_doubted: bool
+) -> None:
+    """An error with status 200 may well be longer than the short answer that it replaces."""
+    found = ErrorRatio().judge(mixed(SPIKE, (usual, other)))
+    assert found.outcome is (Outcome.INCONCLUSIVE if is_doubted else Outcome.PASS), found.reason
+    assert ("bytes in the spike, and" in found.reason) is is_doubted
+    assert ErrorRatio(shorter_ratio=0).judge(mixed(SPIKE, (usual, other))).outcome is Outcome.PASS
+
+
+def test_of_answers_whose_length_varies_longer_ones_are_no_news() -> None:
+    """A list that grows, or pages that differ; nor where only their sum is known, which is alike for any."""
+    grown = mixed(SPIKE, (4000, 9000))
+    pieces = tuple(
+        dataclasses.replace(each, sizes={size_index(3000 + each.t * 50): each.count}) if each.t < 30 else each
+        for each in grown.slices
+    )
+    assert ErrorRatio().judge(dataclasses.replace(grown, slices=pieces)).outcome is Outcome.PASS
+    assert ErrorRatio().judge(sized(lambda t: 9000 if t == 30 else 4000)).outcome is Outcome.PASS
 
 
 def test_pages_that_are_as_often_short_at_any_time_are_no_news() -> None:
@@ -283,7 +316,7 @@ def test_seconds_that_follow_each_other_are_taken_together_until_they_have_twent
     counts: tuple[int, ...], groups: list[list[int]]
 ) -> None:
     pieces = [Slice(t, "w", "x", OK, count, 0, {}) for t, count in enumerate(counts)]
-    assert [[each.count for each in group] for group in _answer_size._by_seconds(pieces[::-1])] == groups
+    assert [[each.count for each in group] for group in _answer_lengths._by_seconds(pieces[::-1])] == groups
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import pytest
 
 from harness.analysis.answer_sizes import size_index
-from harness.criteria import _answer_kind, _answer_pieces, _answer_size
+from harness.criteria import _answer_kind, _answer_lengths, _answer_pieces, _answer_size
 from harness.criteria._answer_kind import other_media_types, other_statuses
 from harness.criteria.requests.error_ratio import ErrorRatio
 from harness.findings import Finding, Outcome
@@ -49,7 +49,7 @@ def test_a_finding_is_doubted_where_it_would_say_less_had_they_failed(
 ) -> None:
     compared = _answer_pieces.Compared(BEFORE, SINCE, 0.5)
     first = found(*taken_for_good)
-    judged = _answer_size._unless_shorter(first, mixed(SPIKE), compared, lambda _: found(*had_they_failed))
+    judged = _answer_size._unless_doubted(first, mixed(SPIKE), compared, lambda _: found(*had_they_failed))
     if not is_doubted:
         assert judged is first
         return
@@ -88,10 +88,10 @@ def test_far_shorter_is_less_than_half_and_by_a_hundred_bytes(
     before: tuple[int, int], since: tuple[int, int], status: int, is_short: bool
 ) -> None:
     compared = _answer_pieces.Compared(BEFORE, SINCE, _answer_size.SHORTER_RATIO)
-    shorter = _answer_size.shorter_answers(pages(before, since, status), compared)
+    shorter = _answer_lengths.other_lengths(pages(before, since, status), compared)
     assert (shorter is not None) is is_short
     if shorter is not None:
-        assert (shorter.short, shorter.answers) == (since[0], since[0])
+        assert (shorter.count, shorter.answers) == (since[0], since[0])
         assert (shorter.since_bytes, shorter.before_bytes) == (since[1], before[1])
 
 
@@ -102,7 +102,7 @@ def test_nearly_all_are_all_but_one_in_a_hundred(few: int, is_short: bool) -> No
     run = pages((200, 2000), (100, 900))
     pieces = tuple(dataclasses.replace(each, sizes=sizes) if each.t == 3 else each for each in run.slices)
     compared = _answer_pieces.Compared(BEFORE, SINCE, _answer_size.SHORTER_RATIO)
-    shorter = _answer_size.shorter_answers(dataclasses.replace(run, slices=pieces), compared)
+    shorter = _answer_lengths.other_lengths(dataclasses.replace(run, slices=pieces), compared)
     assert (shorter is not None) is is_short
 
 
@@ -112,7 +112,7 @@ def test_only_requests_that_are_judged_are_doubted() -> None:
     for pattern, name in (("", USUAL), (USUAL, USUAL), ("GET /other", None), ("GET *", USUAL)):
         compared = _answer_pieces.Compared(BEFORE, SINCE, 0.5, pattern)
         for pieces in (both.slices, both.slices[::-1]):
-            shorter = _answer_size.shorter_answers(dataclasses.replace(both, slices=pieces), compared)
+            shorter = _answer_lengths.other_lengths(dataclasses.replace(both, slices=pieces), compared)
             assert (shorter and shorter.name) == name, pattern
 
 
@@ -189,8 +189,8 @@ def test_of_several_names_the_one_with_the_most_short_answers_is_told(other: tup
     """Whatever is the matter with those before it: too few, none that is short, or fewer."""
     first, second = pages(*other, name="GET /a"), pages((60, 2000), (100, 900), name="GET /b")
     both = dataclasses.replace(first, slices=(*first.slices, *second.slices))
-    shorter = _answer_size.shorter_answers(both, _answer_pieces.Compared(BEFORE, SINCE, 0.5))
-    assert shorter is not None and (shorter.name, shorter.short) == ("GET /b", 100)
+    shorter = _answer_lengths.other_lengths(both, _answer_pieces.Compared(BEFORE, SINCE, 0.5))
+    assert shorter is not None and (shorter.name, shorter.count) == ("GET /b", 100)
 
 
 def test_of_what_is_looked_at_the_baseline_is_left_out() -> None:

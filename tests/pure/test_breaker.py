@@ -14,7 +14,7 @@ from harness import criteria
 from harness.analysis.histogram import bucket_index
 from harness.criteria.breaker import BREAKER_OPEN, _measure
 from harness.criteria.breaker._criterion import BreakerCriterion
-from harness.criteria.breaker._measure import BreakerBehaviour, measure
+from harness.criteria.breaker._measure import BreakerBehaviour, Leak, measure
 from harness.criteria.breaker._state import Sample
 from harness.findings import Finding, Outcome
 from harness.recording import CriterionSpec, Recording, Slice
@@ -59,11 +59,19 @@ def runs(draw: st.DrawFn, **fixed: Any) -> Truth:
     return simulate(**chosen)
 
 
-@settings(max_examples=40)
+@settings(max_examples=60)
 @given(runs())
-def test_the_openings_and_closings_lie_within_their_intervals(truth: Truth) -> None:
-    """Of each instance, and of the last of them."""
+def test_what_is_measured_lies_where_it_really_was(truth: Truth) -> None:
     found = measured(truth.recording)
+    lie_within_their_intervals(found, truth)
+    are_counted_exactly(found, truth)
+    assume(found.leak is not None)
+    assert found.leak is not None
+    is_bounded_by_what_really_happened(found.leak, truth)
+
+
+def lie_within_their_intervals(found: BreakerBehaviour, truth: Truth) -> None:
+    """The openings and closings, of each instance and of the last of them."""
     assert found.opened.after_s <= truth.opened_s <= found.opened.by_s
     assert found.closed.after_s <= truth.closed_s <= found.closed.by_s
     assert found.opened.by_s - found.opened.after_s <= 3
@@ -74,24 +82,15 @@ def test_the_openings_and_closings_lie_within_their_intervals(truth: Truth) -> N
         assert instance.closed.after_s <= breaker.closed_s <= instance.closed.by_s
 
 
-@settings(max_examples=40)
-@given(runs(instances=1))
-def test_clients_alone_know_the_opening_and_the_closing_to_the_second(truth: Truth) -> None:
-    """One breaker, whose state nobody reads."""
-    found = measured(without(truth.recording, "target_breaker"))
-    assert not found.instances
-    assert found.opened.after_s <= truth.opened_s <= found.opened.by_s
-    assert found.closed.after_s <= truth.closed_s <= found.closed.by_s
-    assert found.opened.by_s - found.opened.after_s <= 2
+def are_counted_exactly(found: BreakerBehaviour, truth: Truth) -> None:
+    """Probes and half-open periods: one probe in each, however short it was between two samples."""
+    for instance, breaker in zip(found.instances, truth.breakers, strict=True):
+        assert instance.probes == len(breaker.probes) == instance.half_opens
+        assert instance.openings == 1
 
 
-@settings(max_examples=40)
-@given(runs())
-def test_the_leak_through_is_bounded_by_what_really_happened(truth: Truth) -> None:
-    """Calls ÷ requests between the very instants at which the counter was read."""
-    found = measured(truth.recording).leak
-    assume(found is not None)
-    assert found is not None
+def is_bounded_by_what_really_happened(found: Leak, truth: Truth) -> None:
+    """The leak-through: calls ÷ requests between the very instants at which the counter was read."""
     samples = [sample for sample in truth.recording.probes if DEPENDENCY in sample.values]
     instants = dict(zip((sample.t for sample in samples), truth.reads_s, strict=True))
     first, last = instants[found.begin_s], instants[found.end_s]
@@ -103,12 +102,14 @@ def test_the_leak_through_is_bounded_by_what_really_happened(truth: Truth) -> No
 
 
 @settings(max_examples=40)
-@given(runs())
-def test_probes_and_half_open_periods_are_counted_exactly(truth: Truth) -> None:
-    """One probe in each, however short it was between two samples."""
-    for instance, breaker in zip(measured(truth.recording).instances, truth.breakers, strict=True):
-        assert instance.probes == len(breaker.probes) == instance.half_opens
-        assert instance.openings == 1
+@given(runs(instances=1))
+def test_clients_alone_know_the_opening_and_the_closing_to_the_second(truth: Truth) -> None:
+    """One breaker, whose state nobody reads."""
+    found = measured(without(truth.recording, "target_breaker"))
+    assert not found.instances
+    assert found.opened.after_s <= truth.opened_s <= found.opened.by_s
+    assert found.closed.after_s <= truth.closed_s <= found.closed.by_s
+    assert found.opened.by_s - found.opened.after_s <= 2
 
 
 @settings(max_examples=40)

@@ -11,6 +11,7 @@ from harness.analysis.histogram import bucket_index
 from harness.criteria.recovery.recovery_time import RecoveryTime
 from harness.findings import Outcome
 from harness.recording import Recording, Slice
+from harness.recording_marks import AttemptsMark
 from tests import recordings
 from tests.recordings import sliced
 
@@ -50,3 +51,27 @@ def test_a_name_that_is_new_hides_none_that_is_left_behind() -> None:
     new = Slice(60, "n", "GET /new", "ok", 9, 0, {bucket_index(20_000): 9})
     found = RecoveryTime().judge(dataclasses.replace(run, slices=(new, *run.slices)))
     assert f"requests {RARE} since the spike failed or were too slow" in found.reason
+
+
+def tried_again(before: int, since: int, name: str = USUAL) -> Recording:
+    """A run whose requests are all good, and of 20 attempts of each second so many fail."""
+    run = with_rare_requests(0.0, 0.0)
+    failing = ((t, before if t < 30 else since) for t in range(run.header.phases[-1].end_s))
+    marks = (AttemptsMark(t, "n", name, {"ok": {5: 20}} | ({FAILED: {7: n}} if n else {})) for t, n in failing)
+    return dataclasses.replace(run, marks=(*run.marks, *marks))
+
+
+def test_requests_that_are_good_because_users_try_again_are_no_recovery() -> None:
+    found = RecoveryTime().judge(tried_again(0, 20))
+    assert found.outcome is Outcome.INCONCLUSIVE
+    assert f"1,200 of 2,400 attempts of {USUAL} since the spike failed, and 0 of 600 in the baseline" in found.reason
+    for well in (tried_again(0, 1), tried_again(20, 20), tried_again(0, 20, "GET /elsewhere")):
+        assert RecoveryTime().judge(well).outcome is Outcome.PASS
+
+
+def test_of_names_that_are_tried_again_the_one_that_fails_by_most_is_told() -> None:
+    run, other = tried_again(0, 20), tried_again(0, 40, RARE)
+    one = Slice(60, "n", RARE, "ok", 1, 0, {bucket_index(20_000): 1})
+    both = dataclasses.replace(run, slices=(one, *run.slices), marks=(*run.marks, *other.marks))
+    assert f"attempts of {RARE} since" in RecoveryTime().judge(both).reason
+    assert f"attempts of {USUAL} since" in RecoveryTime(requests=USUAL).judge(both).reason

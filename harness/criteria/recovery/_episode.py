@@ -20,6 +20,7 @@ from dataclasses import replace
 from harness.analysis import generator, histogram, phases
 from harness.analysis.lazy import BoolArray, FloatArray, np
 from harness.analysis.quality import ServiceLevel, Windows, mean_log_latency, service_levels, windows, with_waiting
+from harness.criteria.recovery._attempts_failing import attempts_failing
 from harness.criteria.recovery._baseline_band import EFFECTIVE_WINDOWS, Band, Share, band, larger
 from harness.criteria.recovery._baseline_enough import baseline_problem
 from harness.criteria.recovery._left_behind import left_behind
@@ -74,18 +75,14 @@ def measure(recording: Recording, settings: Settings | None = None) -> Recovery:
     last = mean_log_latency(recording, Phase(after.name, (back_s + end_s) // 2, end_s), settings.window_s)
     ratio, lasting_ratio = _slower(log_latency, later), _slower(log_latency, last)
     misses = ratio is not None and not settings.slo_s and ratio * usual_p95_s > slo.overall_s
+    usually_s, since_s = (baseline.start_s, baseline.end_s), (back_s, end_s)
     lasting = None if lasting_ratio is None else Slowdown(lasting_ratio, (lasting_ratio - 1) * usual_p95_s)
     return replace(
         found,
         slower_ratio=ratio if misses else None,
         lasting=lasting,
-        left_behind=left_behind(
-            recording,
-            slo,
-            0 if settings.slo_s else settings.floor_s,
-            (baseline.start_s, baseline.end_s),
-            (back_s, end_s),
-        ),
+        left_behind=left_behind(recording, slo, 0 if settings.slo_s else settings.floor_s, usually_s, since_s),
+        attempts_failing=attempts_failing(recording, usually_s, since_s),
     )
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from harness.analysis.quality import ServiceLevel
+from harness.criteria.recovery._attempts_failing import AttemptsFailing
 from harness.criteria.recovery._baseline_band import Band
 from harness.criteria.recovery._left_behind import LeftBehind
 from harness.criteria.recovery._wandering import Wandering
@@ -105,6 +106,8 @@ class Recovery:
     """
     left_behind: LeftBehind | None = None
     """A request name that stays worse since the recovery, though all requests together do not."""
+    attempts_failing: AttemptsFailing | None = None
+    """A name whose requests are good since the recovery because users try again."""
     unasked_s: float = 0
     """For how long nobody asked between ``recovery_s`` and the later end of the interval."""
     canary_per_s: float = 0

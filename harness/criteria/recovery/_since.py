@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from harness.criteria._outcome import percent
+from harness.criteria.recovery._attempts_failing import AttemptsFailing
 from harness.criteria.recovery._left_behind import LeftBehind
 from harness.criteria.recovery._recovery import Recovery, State
 
@@ -23,7 +24,7 @@ class Named:
 
 def doubt_since(measured: Recovery, phases: Named, *, passes: bool) -> str:
     """Empty where there is none. ``passes``: whether the interval is within the limit; otherwise only a name that is
-    not back, and what comes by turns, is told.
+    not back, attempts that fail, and what comes by turns, are told.
     """
     if measured.since is None or measured.band is None:
         return ""
@@ -33,6 +34,8 @@ def doubt_since(measured: Recovery, phases: Named, *, passes: bool) -> str:
     before = f"{percent(measured.band.bad.ratio)} in the {phases.baseline}"
     if measured.left_behind is not None:
         return _behind(measured.left_behind, since, phases)
+    if measured.attempts_failing is not None:
+        return _tried_again(measured.attempts_failing, since, phases)
     if measured.bursts_s is not None:
         at = ""
         if measured.bursts_s:
@@ -69,4 +72,12 @@ def _behind(name: LeftBehind, since: str, phases: Named) -> str:
         f"{name.bad:,} of {name.requests:,} requests {name.name} since {since} {name.how}, and "
         f"{name.bad_before:,} of {name.requests_before:,} in the {phases.baseline}: it is not back, though all "
         f"together are; a criterion of its own, with requests = {name.name}, would judge it"
+    )
+
+
+def _tried_again(name: AttemptsFailing, since: str, phases: Named) -> str:
+    return (
+        f"{name.failed:,} of {name.attempts:,} attempts of {name.name} since {since} failed, and "
+        f"{name.failed_before:,} of {name.attempts_before:,} in the {phases.baseline}: the requests are good because "
+        "users try again, and the target is not back; a run without retries would judge it"
     )

@@ -141,9 +141,12 @@ class PacedHttpUser(Paced, LeanHttpUser):
         """What the run says goes before what the class says."""
         return self.connect_early if self.node.connect_early is None else self.node.connect_early
 
+    def _comes_anew(self) -> bool:
+        return not self.shared_connections and self.node.comes_anew()
+
     def warm_connection(self) -> Connection | None:
         """An open connection while the user may still be started, else none at all."""
-        if not (self.connects_early and self.node.stays_connected):
+        if not (self.connects_early and self.node.stays_connected) or self._comes_anew():
             self.client.close()
             return None
         try:
