@@ -85,7 +85,7 @@ class _Reading:
         self._header: Header | None = None
         self._header_number = 0
         self._near = range(0)
-        """Seconds of which there can be requests."""
+        """The seconds for which there can be requests."""
         self._end: End | None = None
         self._slices: BlockSums
         self._nodes: set[str] = set()

@@ -41,7 +41,7 @@ came so late that somebody waited for its user, are not judged, unless that is w
 VERDICT_ONLY = ("--report-formats", "verdict_json")
 """Drawing report.html takes as much of the machine as the rest of a short run, and most tests do not look at it."""
 ALL_REPORTS = ("--report-formats", "html,junit,markdown,verdict_json")
-"""All of ours: what others have put beside them is not what these tests are about."""
+"""Springback's own formats, without any that was added to ``reports/``."""
 
 PATIENCE_S = 150
 """For what a run does in seconds, before it is given up; a busy machine takes many times as long."""
