@@ -87,7 +87,7 @@ def _amounts(profile: Profile, parked: bool) -> list[str]:
     amounts = [f"{profile.total_starts:,} starts in all"]
     amounts += [f"{herd.name}: {herd.users:,} users at once at {herd.t:g} s" for herd in profile.herds]
     if profile.herds:
-        pool += f", {profile.background_users:,} of them for the stream beside the herd"
+        pool += f", {profile.background_users:,} of them for the canary stream"
     return [*amounts, pool]
 
 
