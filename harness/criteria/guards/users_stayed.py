@@ -65,7 +65,7 @@ class UsersStayed(Guard):
 
     def judge(self, recording: Recording) -> Finding:
         if recording.header.level_unit == STARTS_PER_S:
-            return self.finding(Outcome.PASS, "arrivals set the pace here, whoever has left")
+            return self.finding(Outcome.PASS, "arrivals set the pace, not users")
         phases = list(users(recording))
         if not phases:
             return self.finding(Outcome.PASS, "no load process has told how many of its users were there")
