@@ -41,6 +41,7 @@ class FailuresJudged(Guard):
     """
 
     title = "failures that no criterion looks at"
+    may_guard_nothing = True
     unit = "ratio"
     guarded: ClassVar[tuple[str, ...]] = ()
 

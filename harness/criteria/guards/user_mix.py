@@ -25,6 +25,7 @@ class UserMix(Guard):
     """
 
     title = "change in the mix of users"
+    may_guard_nothing = True
     unit = "ratio"
     guarded: ClassVar[tuple[str, ...]] = (BASELINE,)
 

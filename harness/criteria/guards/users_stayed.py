@@ -59,6 +59,7 @@ class UsersStayed(Guard):
     """
 
     title = "users stayed"
+    may_guard_nothing = True
     unit = "ratio"
 
     lower_limit: float = parameter(0.99, "smallest share of the planned users of a phase that is there", highest=1)
