@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from harness.findings import ENOUGH_USERS, LATENCY_QUANTILE, Basis, Finding, Outcome
-from harness.limit.search import TAIL, Bounds, End, Tried, estimate, next_level
+from harness.limit.search import TAIL, Bounds, End, Estimate, Tried, estimate, next_level
 from harness.limit.step import Answer, Said, Silence
 from harness.limit.threshold import CHANGED, PERHAPS_CHANGED, change
 
@@ -45,16 +46,15 @@ class Limit:
     broken_off: str
     """Why, where it was, and what to do."""
 
-    @property
+    @cached_property
     def interval(self) -> tuple[float, float] | None:
         """Of the limit; an open end where nothing broke, or nothing held. None where nothing is known, also because
         levels that only seem to hold contradict those that broke, or there is no one limit of all steps.
         """
         if self.change:
             return None
-        found = estimate(self.tried)
-        if found is not None:
-            return self._sustained(found.low), found.high
+        if self._estimate is not None:
+            return self._sustained(self._estimate.low), self._estimate.high
         holds, breaks = self.tried.levels(Answer.HOLDS), self.tried.levels(Answer.BREAKS)
         if holds:
             return self._sustained(holds[-1]), math.inf
@@ -64,10 +64,13 @@ class Limit:
     @property
     def figure(self) -> float | None:
         """Half of the runs would hold at it; None where it was not found."""
-        found = None if self.change else estimate(self.tried)
-        return None if found is None else found.middle
+        return None if self.change or self._estimate is None else self._estimate.middle
 
-    @property
+    @cached_property
+    def _estimate(self) -> Estimate | None:
+        return estimate(self.tried)
+
+    @cached_property
     def change(self) -> str:
         """In words, where the steps contradict each other so much that the service was not the same in all of them."""
         counted = self.tried.counted

@@ -10,6 +10,7 @@ from functools import cache
 from typing import Any
 
 from bokeh.core.json_encoder import serialize_json
+from bokeh.core.property.validation import validate
 from bokeh.document import Document
 from bokeh.resources import Resources
 from markupsafe import Markup
@@ -49,7 +50,9 @@ def _embedded(drawings: dict[str, Any]) -> tuple[Any, list[dict[str, Any]]]:
             plot.name = identity
             document.add_root(plot)
     roots = {plot.id: f"{identity}-drawing" for identity, plot in drawings.items()}
-    return {"report": document.to_json(deferred=False)}, [{"docid": "report", "roots": roots, "root_ids": list(roots)}]
+    with validate(False):  # it has been; else Bokeh does so with every default that it does not write
+        written = document.to_json(deferred=False)
+    return {"report": written}, [{"docid": "report", "roots": roots, "root_ids": list(roots)}]
 
 
 @cache

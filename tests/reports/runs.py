@@ -8,6 +8,8 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from harness.findings import Finding, Outcome, Verdict
 from harness.recording import ProbeSample, Recording, Slice
 from harness.recording_header import Header, Phase
@@ -151,3 +153,14 @@ def verdict(run: Recording) -> Verdict:
         voided_by=SCRIPT,
     )
     return dataclasses.replace(judged, findings=(*judged.findings, odd))
+
+
+@functools.cache
+def hostile_page() -> str:
+    return html.render(hostile(), verdict(hostile()))
+
+
+def draw_nothing_new(patch: pytest.MonkeyPatch) -> None:
+    """Where it is tested what is written, and not what is drawn: that takes most of the time."""
+    drawn = page("healthy")
+    patch.setattr(html, "render", lambda *_: drawn)

@@ -10,13 +10,12 @@ from typing import Any
 
 import pytest
 
-from harness.verdict import judge
-from reports import html, suite_page
+from reports import suite_page
 from reports._charts import palette
 from tests import accessibility, recordings
 from tests.chromium import CHROMIUM, FLAGS, MISSING
 from tests.reports import runs
-from tests.reports.test_names import many
+from tests.reports.test_names import page_of_many
 from tests.reports.test_suite_page import part_of
 
 PATIENCE_S = 120
@@ -285,8 +284,7 @@ def test_dragging_zooms_all_charts_and_the_button_undoes_it(visited: Callable[[s
 
 
 def test_hostile_names_do_nothing_not_even_under_the_pointer(browser: Any, tmp_path: Path) -> None:
-    run = runs.hostile()
-    visit = Visit(browser, tmp_path, html.render(run, runs.verdict(run)))
+    visit = Visit(browser, tmp_path, runs.hostile_page())
     for chart in ("errors", "memory", "generator-lag", "by-name"):
         text, elements = visit.point_at(chart)
         assert "window.hacked" in text, chart
@@ -321,8 +319,7 @@ def test_runs_with_parts_missing_load_without_a_complaint(browser: Any, tmp_path
 
 def test_the_table_of_all_names_can_be_searched(browser: Any, tmp_path: Path) -> None:
     """Every word has to occur, in the name, the phase or the cause."""
-    run = many()
-    visit = Visit(browser, tmp_path, html.render(run, judge(run)))
+    visit = Visit(browser, tmp_path, page_of_many())
     visible = "() => [...document.querySelectorAll('#name-table tbody tr')].filter((row) => !row.hidden).length"
     assert visit.page.evaluate(visible) == 61 * 3
     visit.page.fill("#name-filter", "500 SPIKE")

@@ -14,7 +14,7 @@ import pytest
 import reports
 from harness.findings import Outcome, Verdict
 from harness.verdict import judge
-from reports import markdown, terminal
+from reports import html, markdown, terminal
 from tests import recordings
 from tests.reports import runs
 
@@ -56,7 +56,8 @@ def test_the_headline_of_each_of_our_formats_says_that_only_the_demo_was_tested(
     for run, says in ((own, False), (demo, True)):
         verdict = judge(run)
         for form in reports.formats(OURS).values():
-            assert ("built-in demo" in form.render(run, verdict)) is says
+            text = runs.page("healthy") if form is html and run is own else form.render(run, verdict)
+            assert ("built-in demo" in text) is says
         assert ("built-in demo" in terminal.render(run, verdict).strip().partition("\n")[0]) is says
 
 
@@ -68,8 +69,11 @@ def test_a_verdict_without_findings_is_rendered(outcome: Outcome) -> None:
 
 
 @pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o077, 0o600), (0o002, 0o664)])
-def test_all_files_are_written_and_nothing_else_is_left(tmp_path: Path, umask: int, mode: int) -> None:
+def test_all_files_are_written_and_nothing_else_is_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, umask: int, mode: int
+) -> None:
     """Whoever may read them is whom the umask lets, as of the recording beside them."""
+    runs.draw_nothing_new(monkeypatch)
     run = recordings.healthy()
     directory = tmp_path / "deep" / "run"
     before = os.umask(umask)
@@ -91,6 +95,7 @@ def test_a_full_disk_leaves_the_old_file_and_no_torn_one(tmp_path: Path, monkeyp
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(os, "fsync", full)
+    runs.draw_nothing_new(monkeypatch)
     written, problems = reports.write(run, verdict, tmp_path)
     assert not written
     assert problems == [f"{name}: No space left on device" for name in reports.available()]
@@ -98,7 +103,10 @@ def test_a_full_disk_leaves_the_old_file_and_no_torn_one(tmp_path: Path, monkeyp
     assert (tmp_path / "report.html").read_text() == "old"
 
 
-def test_a_directory_that_cannot_be_made_is_a_problem_of_every_format(tmp_path: Path) -> None:
+def test_a_directory_that_cannot_be_made_is_a_problem_of_every_format(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs.draw_nothing_new(monkeypatch)
     run = recordings.healthy()
     (tmp_path / "file").write_text("")
     written, problems = reports.write(run, judge(run), tmp_path / "file" / "run")
@@ -110,6 +118,7 @@ def test_a_format_that_crashes_keeps_no_other_from_being_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(markdown, "render", lambda *_: 1 // 0)
+    runs.draw_nothing_new(monkeypatch)
     run = recordings.healthy()
     written, problems = reports.write(run, judge(run), tmp_path)
     names = {form.FILE_NAME for form in reports.formats().values()}

@@ -115,8 +115,7 @@ def test_the_recovery_is_marked_where_the_finding_puts_it() -> None:
 
 
 def test_a_run_that_did_not_recover_says_so_and_has_no_such_mark() -> None:
-    run = recordings.never_recovering()
-    page = parse(html.render(run, judge(run)))
+    page = parse(runs.page("never recovering"))
     assert "never recovered: > 60 s" in page.all("main")[0].words
     assert not [item for item in page.all("li") if item.attributes.get("class") == "recovery"]
 
@@ -138,8 +137,7 @@ def test_the_reason_for_a_missing_series_is_that_of_the_probe() -> None:
 
 
 def test_hostile_strings_stay_text() -> None:
-    run = runs.hostile()
-    text = html.render(run, runs.verdict(run))
+    text = runs.hostile_page()
     page = parse(text)
     assert len(page.all("script")) == len(parse(runs.page("failing")).all("script"))
     assert not page.all("img")
@@ -149,8 +147,7 @@ def test_hostile_strings_stay_text() -> None:
 
 
 def test_bokeh_is_given_hostile_strings_as_plain_text_only() -> None:
-    run = runs.hostile()
-    raw = parse(html.render(run, runs.verdict(run))).by_id("charts-json").text
+    raw = parse(runs.hostile_page()).by_id("charts-json").text
     assert "<" not in raw
     for label in _texts(json.loads(raw)):
         assert not label.startswith("$$"), "Bokeh would set this as mathematics"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from harness.recording_values import OK, OTHER_NAMES
 from harness.verdict import judge
 from reports import _phase_table, html, markdown, terminal, verdict_json
 from tests import recordings
+from tests.reports import runs as reported
 
 BROKEN = "GET /rarely/asked/for"
 CRITERIA = (CriterionSpec("error_ratio", {"limit": 0.05}),)
@@ -29,6 +31,11 @@ def many(names: int = 61) -> Recording:
     return dataclasses.replace(run, header=header, slices=(*good, *bad))
 
 
+@functools.cache
+def page_of_many() -> str:
+    return html.render(many(), judge(many()))
+
+
 def test_every_name_has_a_row_in_the_page_and_what_fails_comes_first() -> None:
     run = many()
     table = _phase_table.table(run)
@@ -39,7 +46,7 @@ def test_every_name_has_a_row_in_the_page_and_what_fails_comes_first() -> None:
         rows = [row for row in table.phases if row.phase.startswith(phase.name)]
         assert [row.name for row in rows[:2]] == ["", BROKEN]
         assert len(rows) == 1 + _phase_table.FIRST_NAMES
-    page = html.render(run, judge(run))
+    page = page_of_many()
     assert page.count('<th scope="row" class="name">') == 61 * 3
     assert 'id="name-filter"' in page
 
@@ -54,7 +61,7 @@ def test_markdown_has_every_name_that_failed() -> None:
 def test_a_run_with_few_names_has_one_table_of_them() -> None:
     run = recordings.failing()
     assert not _phase_table.table(run).names
-    assert 'id="name-filter"' not in html.render(run, judge(run))
+    assert 'id="name-filter"' not in reported.page("failing")
 
 
 def test_requests_outside_of_the_phases_have_rows_too() -> None:
@@ -94,7 +101,7 @@ def test_a_name_that_always_fails_is_said_beside_the_verdict() -> None:
     assert note in verdict.notes
     assert note in json.loads(verdict_json.render(run, verdict))["notes"]
     assert note in " ".join(terminal.render(run, verdict).split())
-    assert note in html.render(run, verdict)
+    assert note in page_of_many()
 
 
 @pytest.mark.parametrize("run", [recordings.healthy(), recordings.failing()])

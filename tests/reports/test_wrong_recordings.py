@@ -17,6 +17,7 @@ from harness import cli
 from harness.recording_file import FILE_NAME
 from harness.recording_header import FORMAT
 from tests import recordings
+from tests.reports.runs import draw_nothing_new
 from tests.run import runs
 from tests.run.runs import Finished
 from tests.run.together import together
@@ -132,8 +133,9 @@ def unwritable(directory: Path, *formats: str) -> None:
 
 
 def test_a_run_whose_reports_cannot_be_written_does_not_pass(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    draw_nothing_new(monkeypatch)
     unwritable(tmp_path)
     in_process(capsys, "report", str(tmp_path)).ended_well(code=0)
     for name in ("report.html", "report.md", "junit.xml", "verdict.json"):
@@ -158,8 +160,9 @@ def test_the_reports_that_can_be_written_say_the_same_verdict(
 
 
 def test_a_fail_stays_one_when_its_reports_cannot_be_written(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    draw_nothing_new(monkeypatch)
     recordings.write(recordings.failing(), tmp_path)
     (tmp_path / "junit.xml").mkdir()
     said = in_process(capsys, "report", str(tmp_path))
