@@ -272,7 +272,7 @@ class BlockSums:
         if any(each.has_sizes for each in sums):
             sizes = [each.sizes for each in sums]
             for each, of in zip(sums, _added_up(belongs, [block.sizes for block, _ in waiting], sizes), strict=True):
-                each.sizes = of if each.has_sizes else None
+                each.sizes = of
 
     def take(self) -> Iterator[Slice]:
         """The sums, each of which is forgotten as it is taken; in the order in which they were first seen. The node is
@@ -300,7 +300,7 @@ class BlockSums:
                 warm_up,
                 wind_down,
                 user_class,
-                None if each.sizes is None else Packed(each.sizes),
+                Packed(each.sizes) if each.has_sizes and each.sizes is not None else None,
                 media_type,
             )
 
