@@ -22,7 +22,7 @@ from itertools import accumulate
 from typing import TypeVar
 
 from harness.analysis.lazy import IntArray, np
-from harness.recording_columns import Histograms
+from harness.recording_blocks import Histograms
 from harness.recording_slices import Packed
 from harness.recording_values import Sparse
 

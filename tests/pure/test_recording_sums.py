@@ -6,11 +6,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness import recording_columns
+from harness import recording_sums
 from harness.recording import Slice, Slices
-from harness.recording_columns import Block, BlockSums
+from harness.recording_blocks import Block
 from harness.recording_line import decode, decode_packed, encode
 from harness.recording_slices import SliceSums
+from harness.recording_sums import BlockSums
 from tests.recordings import healthy
 
 few = st.dictionaries(st.integers(0, 3), st.integers(1, 2**31), min_size=1, max_size=3)
@@ -40,7 +41,7 @@ def pieces(draw: st.DrawFn) -> Slice:
 def test_columns_add_up_to_what_slices_do(given_slices: list[Slice], at_a_time: int) -> None:
     one_by_one, by_columns = SliceSums(healthy().header), BlockSums(healthy().header)
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(recording_columns, "AT_A_TIME", at_a_time)
+        patched.setattr(recording_sums, "AT_A_TIME", at_a_time)
         for number, piece in enumerate(given_slices):
             one_by_one.add(piece)
             if number % 2:
