@@ -11,12 +11,13 @@ import msgspec
 
 from harness.errors import ConfigurationError
 from harness.recording import End, Operations, ProbeSample, Recording, Slice, Unanswered
-from harness.recording_columns import Block, BlockSums
+from harness.recording_blocks import Block
 from harness.recording_damage import Damage, in_short, missing
 from harness.recording_header import FORMAT, Header
 from harness.recording_line import LONGEST_LINE_BYTES, Decoded, UnknownMarkError, decode, decode_packed, encode
 from harness.recording_marks import Mark
 from harness.recording_seal import Flaw, SealCheck, is_sealed
+from harness.recording_sums import BlockSums
 from harness.recording_values import DAY_S
 from harness.regular_file import is_folder, regular
 
