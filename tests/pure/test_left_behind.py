@@ -9,7 +9,7 @@ import pytest
 
 from harness.analysis.histogram import bucket_index
 from harness.criteria.recovery.recovery_time import RecoveryTime
-from harness.findings import Outcome
+from harness.findings import Finding, Outcome
 from harness.recording import Recording, Slice
 from harness.recording_marks import AttemptsMark
 from tests import recordings
@@ -75,3 +75,27 @@ def test_of_names_that_are_tried_again_the_one_that_fails_by_most_is_told() -> N
     both = dataclasses.replace(run, slices=(one, *run.slices), marks=(*run.marks, *other.marks))
     assert f"attempts of {RARE} since" in RecoveryTime().judge(both).reason
     assert f"attempts of {USUAL} since" in RecoveryTime(requests=USUAL).judge(both).reason
+
+
+def staying_slower(share: float, times: float, **criterion: float) -> Finding:
+    """20 requests/s of 20 ms, of which a share takes so many times as long from the spike on, and its finding."""
+    run, random = recordings.healthy(), np.random.default_rng(3)
+    end_s = run.header.phases[-1].end_s
+    intended_s = np.sort(random.uniform(0, end_s, 20 * end_s))
+    is_rare = random.random(len(intended_s)) < share
+    latency_s = 0.02 * np.exp(0.4 * random.standard_normal(len(intended_s)))
+    latency_s *= np.where(is_rare & (intended_s >= 30), times, 1.0)
+    kinds = [("n", USUAL, "ok"), ("n", RARE, "ok")]
+    slices = sliced(intended_s, is_rare.astype(np.int64), latency_s, kinds)
+    return RecoveryTime(**criterion).judge(dataclasses.replace(run, slices=slices))
+
+
+@pytest.mark.parametrize("share", [0.04, 0.1])
+def test_a_rare_request_that_stays_slower_within_the_floor_is_no_recovery(share: float) -> None:
+    found = staying_slower(share, 4)
+    assert found.outcome is Outcome.INCONCLUSIVE
+    assert f"the latency of {RARE} stays" in found.reason and "times as long as in the baseline" in found.reason
+    # By 1.3 times it is within what is accepted, and so is any with slower_ratio = 0.
+    assert staying_slower(share, 1.3).outcome is Outcome.PASS
+    assert staying_slower(share, 4, slower_ratio=0).outcome is Outcome.PASS
+    assert staying_slower(share, 4, slo_s=0.5).outcome is Outcome.PASS
