@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from importlib import metadata
+from typing import Any
 
 import pytest
 
@@ -21,10 +22,16 @@ print(len(looked))
 
 
 def test_it_says_the_same_and_is_looked_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    looked, distributions, read = [], metadata.distributions, metadata.entry_points
+    looked: list[Any] = []
+    distributions, read = metadata.distributions, metadata.entry_points
+
+    def look(**asked: Any) -> Any:
+        looked.append(asked)
+        return distributions(**asked)
+
     as_ever = [set(metadata.entry_points(group=group)) for group in GROUPS]
     programs = {entry.name for entry in as_ever[0]}
-    monkeypatch.setattr(metadata, "distributions", lambda **asked: looked.append(asked) or distributions(**asked))
+    monkeypatch.setattr(metadata, "distributions", look)
     with read_once():
         assert [set(metadata.entry_points(group=group)) for group in GROUPS] == as_ever
         assert {entry.name for entry in metadata.entry_points().select(group=GROUPS[0])} == programs

@@ -17,16 +17,21 @@ from harness.load.stop_caller import tell_stop_caller_at_once
 def test_the_one_who_stops_is_logged_as_ever(
     at_once: bool, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    searched: list[Any] = []
+    searched: list[object] = []
     getmodule = inspect.getmodule
-    monkeypatch.setattr(inspect, "getmodule", lambda *asked: searched.append(asked) or getmodule(*asked))
+
+    def search(asked: object, *more: Any) -> Any:
+        searched.append(asked)
+        return getmodule(asked, *more)
+
+    monkeypatch.setattr(inspect, "getmodule", search)
     monkeypatch.setattr(runners, "inspect", inspect)
     if at_once:
         tell_stop_caller_at_once()
         tell_stop_caller_at_once()
-    runner = runners.Runner(Environment(user_classes=[type("Visitor", (User,), {})]))
+    runner = Environment(user_classes=[type("Visitor", (User,), {})]).create_local_runner()
     with caplog.at_level(logging.DEBUG, "locust.runners"):
-        runner.stop()
+        runners.Runner.stop(runner)
         line = inspect.currentframe().f_lineno - 1  # type: ignore[union-attr]
     assert f"Stopping all users (called from {__file__}:{line})" in caplog.messages
     assert bool(searched) is not at_once
