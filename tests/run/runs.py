@@ -42,6 +42,8 @@ VERDICT_ONLY = ("--report-formats", "verdict_json")
 """Drawing report.html takes as much of the machine as the rest of a short run, and most tests do not look at it."""
 ALL_REPORTS = ("--report-formats", "html,junit,markdown,verdict_json")
 """Springback's own formats, without any that was added to ``reports/``."""
+WITHOUT_PAGE = ("--report-formats", "junit,markdown,verdict_json")
+"""All but the one that takes long to draw, where other cases of the same test have it."""
 
 PATIENCE_S = 150
 """For what a run does in seconds, before it is given up; a busy machine takes many times as long."""
@@ -136,7 +138,9 @@ class Run:
     def err(self) -> str:
         return self.err_file.read_text(errors="replace")
 
-    def until(self, condition: Callable[[], object], what: str, within_s: float = PATIENCE_S) -> None:
+    def until(
+        self, condition: Callable[[], object], what: str, within_s: float = PATIENCE_S, every_s: float = 0.05
+    ) -> None:
         """Waits for a condition; the run's own words are in the assertion when it does not come true."""
         deadline_s = time.monotonic() + within_s
         while not condition():
@@ -144,7 +148,7 @@ class Run:
             late = time.monotonic() > deadline_s
             if (ended or late) and not condition():
                 raise AssertionError(f"not within {within_s} s: {what}{ended}\n{self.err[-4000:]}")
-            time.sleep(0.05)
+            time.sleep(every_s)
 
     @property
     def phase(self) -> str:
@@ -200,11 +204,14 @@ class Run:
             words = self.err[-4000:]
             self.kill_all()
             raise AssertionError(f"still running after {within_s} s\n{words}") from None
-        with naps() as clock:
-            while self.family and clock.now_s < gone_within_s:
-                time.sleep(0.05)
-        left_over = tuple(_told(process) for process in self.family)
-        self.kill_all()
+        there = self.family
+        if there:
+            with naps() as clock:
+                while there and clock.now_s < gone_within_s:
+                    time.sleep(0.05)
+                    there = self.family
+        left_over = tuple(_told(process) for process in there)
+        self._kill(there)
         return Finished(
             code,
             self.out_file.read_text(errors="replace"),
@@ -215,7 +222,10 @@ class Run:
         )
 
     def kill_all(self) -> None:
-        for process in self.family:
+        self._kill(self.family)
+
+    def _kill(self, processes: Sequence[psutil.Process]) -> None:
+        for process in processes:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
         self.process.wait()
