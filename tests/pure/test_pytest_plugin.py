@@ -21,6 +21,11 @@ from tests import recordings
 
 pytest_plugins = ["pytester"]
 
+WITHOUT_OTHERS = [
+    word for name in ("locust", "anyio", "valkey", "platformdirs", "hypothesispytest") for word in ("-p", f"no:{name}")
+]
+"""Plug-ins that stand in the same environment: each run would load them anew, for longer than it takes itself."""
+
 CONFTEST = """
 import dataclasses
 from pathlib import Path
@@ -86,7 +91,7 @@ def own(pytester: pytest.Pytester) -> pytest.Pytester:
 def run(own: pytest.Pytester, body: str, *arguments: str) -> pytest.RunResult:
     own.makepyfile(body)
     plugin = () if _is_installed() else ("-p", "harness.pytest_plugin")
-    return own.runpytest_inprocess(*plugin, "-p", "no:cacheprovider", "-rs", *arguments)
+    return own.runpytest_inprocess(*plugin, *WITHOUT_OTHERS, "-p", "no:cacheprovider", "-rs", *arguments)
 
 
 def _is_installed() -> bool:
