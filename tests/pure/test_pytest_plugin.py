@@ -21,9 +21,7 @@ from tests import recordings
 
 pytest_plugins = ["pytester"]
 
-WITHOUT_OTHERS = [
-    word for name in ("locust", "anyio", "valkey", "platformdirs", "hypothesispytest") for word in ("-p", f"no:{name}")
-]
+WITHOUT_OTHERS = "[pytest]\naddopts = -p no:locust -p no:anyio -p no:valkey -p no:platformdirs -p no:hypothesispytest\n"
 """Plug-ins that stand in the same environment: each run would load them anew, for longer than it takes itself."""
 
 CONFTEST = """
@@ -84,6 +82,7 @@ def all_is_loaded() -> None:
 def own(pytester: pytest.Pytester) -> pytest.Pytester:
     """A folder of tests with a scenario, where runs are made without load."""
     pytester.makeconftest(CONFTEST)
+    pytester.path.joinpath("pytest.ini").write_text(WITHOUT_OTHERS)
     pytester.mkdir("locustfiles").joinpath("login_herd.py").write_text('harness.attach("login-herd")\n')
     return pytester
 
@@ -91,7 +90,7 @@ def own(pytester: pytest.Pytester) -> pytest.Pytester:
 def run(own: pytest.Pytester, body: str, *arguments: str) -> pytest.RunResult:
     own.makepyfile(body)
     plugin = () if _is_installed() else ("-p", "harness.pytest_plugin")
-    return own.runpytest_inprocess(*plugin, *WITHOUT_OTHERS, "-p", "no:cacheprovider", "-rs", *arguments)
+    return own.runpytest_inprocess(*plugin, "-p", "no:cacheprovider", "-rs", *arguments)
 
 
 def _is_installed() -> bool:
