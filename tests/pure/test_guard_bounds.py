@@ -261,6 +261,32 @@ def test_as_many_requests_are_recorded_as_ended(more: int, lost: bool, told: str
     assert told in found.reason
 
 
+@pytest.mark.parametrize(
+    ("recorded", "told"),
+    [
+        ({30: (50, 3), 31: (2, None)}, ""),
+        ({30: (50, 2), 31: (2, None)}, "1 iterations began between 30 and 31 s of which no request was recorded"),
+        ({30: (50, 3), 31: (1, None)}, "1 iterations began between 31 and 32 s"),
+        ({30: (50, 1), 31: (4, None)}, "2 iterations began between 30 and 31 s"),  # as many as in all, but not then
+        ({31: (3, None)}, "3 iterations began between 30 and 31 s"),
+    ],
+)
+def test_of_each_iteration_that_began_a_request_is_recorded(
+    recorded: Mapping[int, tuple[int, int | None]], told: str
+) -> None:
+    """Requests of the outage that two load processes never reported would else be no failures. Arrivals that found no
+    free user did not begin.
+    """
+    pieces = [Slice(t, "w", "x", OK, n, 0, {9: n}, None, starts) for t, (n, starts) in recorded.items()]
+    pieces += [Slice(30, "w", "x", UNSERVED, 7, 0, {})]
+    began = ((30, "w", 1, ARRIVALS), (30, "v", 1, ARRIVALS), (30, "v", 1, "gate herd"), (31, "w", 2, ""))
+    marks = tuple(StartsMark(t, node, {"A": n}, stream=stream) for t, node, n, stream in began)
+    whole = ended(dataclasses.replace(healthy(), slices=tuple(pieces), marks=marks))
+    found = RunComplete().judge(whole)
+    assert found.outcome is (Outcome.INCONCLUSIVE if told else Outcome.PASS)
+    assert told in found.reason
+
+
 @pytest.mark.parametrize(("t", "told"), [(END_S, False), (END_S - 1, True)])
 def test_a_run_that_is_complete_came_to_its_planned_end(t: float, told: bool) -> None:
     whole = ended(healthy())
