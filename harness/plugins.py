@@ -14,6 +14,7 @@ import sys
 import traceback
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, is_dataclass
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any, ClassVar
@@ -133,6 +134,10 @@ class Folder:
                 remedy = f"Did you mean {meant}?" if meant else f"Choose one of: {', '.join(modules)}"
                 raise ConfigurationError(f"There is no {self.kind} {name!r}. {remedy}")
             module = loaded(modules[name])
+        return self._class_in(module)
+
+    @cache  # noqa: B019  # folders are as few as packages, and a verdict asks for each class a dozen times
+    def _class_in(self, module: ModuleType) -> type[Any]:
         own = [each for each in vars(module).values() if isinstance(each, type) and each.__module__ == module.__name__]
         found = [each for each in own if is_dataclass(each) and hasattr(each, self.method)]
         if len(found) != 1:

@@ -46,6 +46,32 @@ def test_a_rare_request_that_is_as_before_is_none(seed: int) -> None:
     assert RecoveryTime().judge(with_rare_requests(0.05, 0.0, seed=seed)).outcome is Outcome.PASS
 
 
+def without_rare_in_the_baseline(run: Recording) -> Recording:
+    return dataclasses.replace(run, slices=tuple(each for each in run.slices if each.name != RARE or each.t > 30))
+
+
+def test_a_rare_request_that_is_new_and_fails_is_no_recovery() -> None:
+    """As of a stream that goes on under another name."""
+    found = RecoveryTime().judge(without_rare_in_the_baseline(with_rare_requests(0.04, 1.0)))
+    assert found.outcome is Outcome.INCONCLUSIVE
+    assert f"requests {RARE} since the spike failed, and there were none in the baseline: it is not" in found.reason
+
+
+@pytest.mark.parametrize("how", [FAILED, SLOW])
+def test_a_rare_request_that_is_new_and_slow_may_be_so_by_nature(how: str) -> None:
+    """And one of ten may fail, as of all together."""
+    failing = 1.0 if how == SLOW else 0.1
+    run = without_rare_in_the_baseline(with_rare_requests(0.04, failing, how))
+    assert RecoveryTime().judge(run).outcome is Outcome.PASS
+
+
+@pytest.mark.parametrize("name", ["connection /feed ended", "attempt WS /feed reconnect"])
+def test_names_that_have_failures_alone_are_none(name: str) -> None:
+    run = with_rare_requests(0.04, 0.0)
+    gone = tuple(Slice(t, "n", name, FAILED, 1, 0, {9: 1}) for t in range(33, 90, 6))
+    assert RecoveryTime().judge(dataclasses.replace(run, slices=(*run.slices, *gone))).outcome is Outcome.PASS
+
+
 def test_a_name_that_is_new_hides_none_that_is_left_behind() -> None:
     run = with_rare_requests(0.04, 1.0)
     new = Slice(60, "n", "GET /new", "ok", 9, 0, {bucket_index(20_000): 9})

@@ -21,6 +21,9 @@ from tests import recordings
 
 pytest_plugins = ["pytester"]
 
+WITHOUT_OTHERS = "[pytest]\naddopts = -p no:locust -p no:anyio -p no:valkey -p no:platformdirs -p no:hypothesispytest\n"
+"""Plug-ins that stand in the same environment: each run would load them anew, for longer than it takes itself."""
+
 CONFTEST = """
 import dataclasses
 from pathlib import Path
@@ -79,6 +82,7 @@ def all_is_loaded() -> None:
 def own(pytester: pytest.Pytester) -> pytest.Pytester:
     """A folder of tests with a scenario, where runs are made without load."""
     pytester.makeconftest(CONFTEST)
+    pytester.path.joinpath("pytest.ini").write_text(WITHOUT_OTHERS)
     pytester.mkdir("locustfiles").joinpath("login_herd.py").write_text('harness.attach("login-herd")\n')
     return pytester
 

@@ -133,6 +133,8 @@ class Run:
     began_s: float = field(default_factory=time.monotonic)
     starter: int = field(default_factory=threading.get_ident)
     """The thread that started it: several make runs at one time."""
+    read_bytes: dict[Path, int] = field(default_factory=dict)
+    """Recording → how long it was when it was read last."""
 
     @property
     def err(self) -> str:
@@ -145,8 +147,9 @@ class Run:
         deadline_s = time.monotonic() + within_s
         while not condition():
             ended = f", and the run ended with {code}" if (code := self.process.poll()) is not None else ""
-            late = time.monotonic() > deadline_s
-            if (ended or late) and not condition():
+            if ended or time.monotonic() > deadline_s:
+                if condition():
+                    return
                 raise AssertionError(f"not within {within_s} s: {what}{ended}\n{self.err[-4000:]}")
             time.sleep(every_s)
 
@@ -367,23 +370,26 @@ def has_slice(run: Run, t: int) -> bool:
     """Whether a slice of second ``t``, or of a later one, is in the recording already: on a busy machine some second
     may have none.
     """
-    for path in run.runs_dir.glob(f"*/{FILE_NAME}"):
-        with contextlib.suppress(RecordingError):  # not even its header is there
-            if any(piece.t >= t for piece in read(path).slices):
-                return True
-    return False
+    return any(piece.t >= t for recording in _grown(run) for piece in recording.slices)
 
 
 def told_unanswered(run: Run) -> bool:
     """Whether the reports so far say that requests, more than a few, have no answer yet."""
+    return any(
+        sum(piece.count for piece in recording.slices if piece.outcome == UNFINISHED) >= 8 for recording in _grown(run)
+    )
+
+
+def _grown(run: Run) -> Iterator[Recording]:
+    """The recordings of a run that have grown since they were asked for last: to read one takes milliseconds, and who
+    waits for something asks 20 times a second.
+    """
     for path in run.runs_dir.glob(f"*/{FILE_NAME}"):
-        try:
-            recording = read(path)
-        except RecordingError:
-            continue  # not even its header is there
-        if sum(piece.count for piece in recording.slices if piece.outcome == UNFINISHED) >= 8:
-            return True
-    return False
+        size = path.stat().st_size
+        if run.read_bytes.get(path) != size:
+            run.read_bytes[path] = size
+            with contextlib.suppress(RecordingError):  # not even its header is there
+                yield read(path)
 
 
 def _belongs(pid: int, run: Run) -> bool:

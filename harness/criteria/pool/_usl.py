@@ -21,6 +21,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from harness.analysis.distributions import student_quantile
 from harness.analysis.lazy import FloatArray, np, optimize
@@ -34,6 +35,7 @@ NO_COHERENCY = 1e-12
 """Smaller is 0: what remains of it is rounding."""
 
 Interval = tuple[float, float]
+Number = TypeVar("Number", float, FloatArray)
 
 
 @dataclass(frozen=True)
@@ -45,8 +47,7 @@ class Law:
     kappa: float
 
     def throughput(self, concurrency: float) -> float:
-        n = concurrency
-        return self.gamma * n / (1 + self.sigma * (n - 1) + self.kappa * n * (n - 1))
+        return _throughput(self.gamma, self.sigma, self.kappa, concurrency)
 
     @property
     def peak(self) -> float | None:
@@ -113,19 +114,21 @@ def fit(concurrency: Sequence[float], throughput_per_s: Sequence[float]) -> Fit 
         return None
     law = Law(1 / a, b / a, c / a)
     fitted = np.array([law.throughput(each) for each in n])
-    drawn = _resampled(n, terms)
+    gammas, sigmas, kappas = _resampled(n, terms)
     highest = float(n.max())
-    kappa = _interval([max(0.0, each.kappa) for each in drawn], law.kappa)
+    kappa = _interval(np.maximum(0, kappas), law.kappa)
     kappa = (0.0 if kappa[0] <= NO_COHERENCY else kappa[0], kappa[1])
-    peaks = [each.peak if each.peak is not None else math.inf for each in drawn]
+    peaks = _peaks(sigmas, kappas)
+    best_per_s = _throughput(gammas, sigmas, kappas, np.minimum(highest, peaks))
     return Fit(
         law=law,
-        gamma=_interval([each.gamma for each in drawn], law.gamma),
-        sigma=_interval([max(0.0, each.sigma) for each in drawn], law.sigma),
+        gamma=_interval(gammas, law.gamma),
+        sigma=_interval(np.maximum(0, sigmas), law.sigma),
         kappa=kappa,
         peak=_interval(peaks, law.peak) if kappa[0] > 0 and law.peak is not None else None,
         highest=highest,
-        best_per_s=_interval([_best(each, highest) for each in drawn], _best(law, highest)),
+        # A resampled law without bounds may have no limit.
+        best_per_s=_interval(np.where(best_per_s > 0, best_per_s, math.inf), _best(law, highest)),
         ceiling=_ceiling(n, x, _squares(x, fitted)),
     )
 
@@ -153,8 +156,21 @@ def _ceiling(n: FloatArray, x: FloatArray, of_law: float) -> Ceiling | None:
     return best
 
 
-def _resampled(n: FloatArray, terms: FloatArray) -> list[Law]:
-    """Laws that might as well have been found. Relative errors of N/X and of X are the same where they are small."""
+def _throughput(gamma: Number, sigma: Number, kappa: Number, n: Number) -> Number:
+    return gamma * n / (1 + sigma * (n - 1) + kappa * n * (n - 1))
+
+
+def _peaks(sigma: FloatArray, kappa: FloatArray) -> FloatArray:
+    """:attr:`Law.peak` of each; infinite without one."""
+    there = kappa > NO_COHERENCY
+    peaks = np.sqrt(np.maximum(0, 1 - sigma) / np.where(there, kappa, 1))
+    return np.where(there, np.maximum(1, peaks), math.inf)
+
+
+def _resampled(n: FloatArray, terms: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """γ, σ and κ that might as well have been found. Relative errors of N/X and of X are the same where they are
+    small.
+    """
     solve = np.linalg.pinv(terms)
     free = solve @ np.ones_like(n)
     fitted = terms @ free  # N/X of the free fit, each in units of the measured one
@@ -164,17 +180,17 @@ def _resampled(n: FloatArray, terms: FloatArray) -> list[Law]:
     scales = scatter * np.sqrt(freedom / random.chisquare(freedom, RESAMPLES))
     errors = scales[:, None] * random.standard_normal((RESAMPLES, len(n)))
     drawn = (fitted + errors) @ solve.T
-    return [Law(1 / a, b / a, c / a) for a, b, c in drawn.tolist() if a > 0]
+    a, b, c = drawn[drawn[:, 0] > 0].T
+    return 1 / a, b / a, c / a
 
 
 def _best(law: Law, highest: float) -> float:
-    found = law.throughput(min(highest, law.peak if law.peak is not None else highest))
-    return found if found > 0 else math.inf  # a resampled law without bounds may have no limit
+    return law.throughput(min(highest, law.peak if law.peak is not None else highest))
 
 
-def _interval(values: Sequence[float], figure: float) -> Interval:
+def _interval(values: FloatArray, figure: float) -> Interval:
     """From tail to tail, and the figure itself at least."""
     tail = (1 - CONFIDENCE) / 2
-    ordered = sorted([*values, figure])
+    ordered = np.sort(np.append(values, figure)).tolist()
     last = len(ordered) - 1
     return min(ordered[math.floor(tail * last)], figure), max(ordered[math.ceil((1 - tail) * last)], figure)
