@@ -1,4 +1,4 @@
-# `make demo` runs the main job on the embedded stack, `make test` passes the tests.
+# `make demo` runs the main job on the reference target, `make test` runs the tests.
 # Both make the virtual environment first; nothing is installed outside it.
 
 PYTHON ?= python3

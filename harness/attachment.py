@@ -39,6 +39,7 @@ from harness.faults import PlannedFault
 from harness.findings import EXIT_USAGE
 from harness.live.stop_rules import FLAG as STOP_WHEN
 from harness.load.stock_clients import count_all_requests, lock_cookies_natively, use_run_tls
+from harness.load.stop_caller import tell_stop_caller_at_once
 from harness.load.user_stop import bound_on_stop
 from harness.plugins import parameters_of, undeclared
 from harness.probes import Probe, ProbeData
@@ -185,6 +186,7 @@ class Attachment:
     def register(self) -> None:
         count_all_requests()
         bound_on_stop()
+        tell_stop_caller_at_once()
         use_run_tls()
         lock_cookies_natively()
         self._exits = ExitsAtOnce()

@@ -27,9 +27,12 @@ _Socket = socket.socket
 """All from before Locust patches them: nothing here waits by way of an event loop."""
 
 gc.disable()  # nothing of what is imported is garbage: not to look for it, now and at the end, saves a fifth of a start
-import gevent
-from locust.exception import RPCError
-from locust.main import main as locust
+from harness.entry_points import read_once
+
+with read_once():
+    import gevent
+    from locust.exception import RPCError
+    from locust.main import main as locust
 
 from harness import cli
 from harness.commands import plan  # noqa: F401  for the check

@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import pkgutil
+import sys
 import traceback
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, is_dataclass
@@ -125,12 +126,15 @@ class Folder:
 
     def class_of(self, name: str) -> type[Any]:
         """Raises ConfigurationError for an unknown name, and a file that cannot be loaded or has not one class."""
-        modules = self.modules()
-        if name not in modules:
-            meant = nearest(name, modules)
-            remedy = f"Did you mean {meant}?" if meant else f"Choose one of: {', '.join(modules)}"
-            raise ConfigurationError(f"There is no {self.kind} {name!r}. {remedy}")
-        return self._class_in(loaded(modules[name]))
+        module = sys.modules.get(_known.get(self.package, ({}, {}))[1].get(name, ""))
+        if module is None:  # else it is loaded, whatever has come or gone since: a run asks some hundred times
+            modules = self.modules()
+            if name not in modules:
+                meant = nearest(name, modules)
+                remedy = f"Did you mean {meant}?" if meant else f"Choose one of: {', '.join(modules)}"
+                raise ConfigurationError(f"There is no {self.kind} {name!r}. {remedy}")
+            module = loaded(modules[name])
+        return self._class_in(module)
 
     @cache  # noqa: B019  # folders are as few as packages, and a verdict asks for each class a dozen times
     def _class_in(self, module: ModuleType) -> type[Any]:

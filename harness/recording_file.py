@@ -11,12 +11,13 @@ import msgspec
 
 from harness.errors import ConfigurationError
 from harness.recording import End, Operations, ProbeSample, Recording, Slice, Unanswered
-from harness.recording_columns import Block, BlockSums
+from harness.recording_blocks import Block
 from harness.recording_damage import Damage, in_short, missing
 from harness.recording_header import FORMAT, Header
 from harness.recording_line import LONGEST_LINE_BYTES, Decoded, UnknownMarkError, decode, decode_packed, encode
 from harness.recording_marks import Mark
 from harness.recording_seal import Flaw, SealCheck, is_sealed
+from harness.recording_sums import BlockSums
 from harness.recording_values import DAY_S
 from harness.regular_file import is_folder, regular
 
@@ -85,7 +86,7 @@ class _Reading:
         self._header: Header | None = None
         self._header_number = 0
         self._near = range(0)
-        """Seconds of which there can be requests."""
+        """The seconds for which there can be requests."""
         self._end: End | None = None
         self._slices: BlockSums
         self._nodes: set[str] = set()

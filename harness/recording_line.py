@@ -19,7 +19,7 @@ import msgspec
 from msgspec.structs import astuple
 
 from harness.recording import End, Line, Operation, Operations, ProbeSample, Slice, Slices, Unanswered, fields_of_slice
-from harness.recording_columns import Block, mismatch
+from harness.recording_blocks import Block, mismatch
 from harness.recording_format_1 import upgraded
 from harness.recording_header import Header
 from harness.recording_marks import (

@@ -16,7 +16,7 @@ from harness.probes import planned
 from harness.recording import CriterionSpec
 from shapes import step
 
-FAILURES = "kill", "freeze", "failover", "none"
+FAULTS = {"kill": "kill_process", "freeze": "stop_process", "failover": "sentinel_failover", "none": ""}
 
 
 class Visitor(ItemUser, SentinelUser):
@@ -45,15 +45,14 @@ class CacheFailure(step.Step):
 
 
 class Options(ItemOptions, SentinelOptions):
-    failure: str = parameter("kill", "what happens to the primary when the spike begins", choices=FAILURES)
+    failure: str = parameter("kill", "what happens to the primary when the spike begins", choices=tuple(FAULTS))
     away_s: float = parameter(15.0, "how long a frozen one stays so", lowest=1)
 
 
 def failure(options):
-    of = {"sentinels": options.sentinels, "service": options.sentinel_service}
-    if options.sentinels and options.failure != "none":
-        name = {"kill": "kill_process", "freeze": "stop_process", "failover": "sentinel_failover"}[options.failure]
-        yield PlannedFault(load(name, **of), at="spike", for_s=options.away_s)
+    if options.sentinels and (name := FAULTS[options.failure]):
+        fault = load(name, sentinels=options.sentinels, service=options.sentinel_service)
+        yield PlannedFault(fault, at="spike", for_s=options.away_s)
 
 
 def criteria(options):

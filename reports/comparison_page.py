@@ -19,6 +19,7 @@ from harness.recording import Recording
 from harness.safe_text import one_line
 from reports import _facts, _rows, _whole_file, verdict_json
 from reports._charts import drawing, overlay, table
+from reports._charts.bokeh_pace import pandas_is_looked_for_once
 from reports._page import document, legend, templates
 
 PAGE, SUMMARY = "comparison.html", "comparison.json"
@@ -42,6 +43,7 @@ def write(verdict: Verdict, groups: Groups, directory: Path) -> tuple[Path, ...]
     return tuple(_whole_file.write(directory / name, text) for name, text in texts.items())
 
 
+@pandas_is_looked_for_once()
 def page(verdict: Verdict, groups: Groups) -> str:
     runs = overlay.overlaid({group: [(run.name, run.recording) for run in runs] for group, runs in groups.items()})
     axis = overlay.timeline(runs)

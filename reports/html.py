@@ -14,12 +14,14 @@ from harness.findings import Verdict
 from harness.recording import Recording
 from reports import _alerts, _facts, _phase_table, _quantity, _rows
 from reports._charts import drawing, recovered, selection, skew, table
+from reports._charts.bokeh_pace import pandas_is_looked_for_once
 from reports._charts.timeline import Timeline, timeline
 from reports._page import document, legend, reading, templates
 
 FILE_NAME = "report.html"
 
 
+@pandas_is_looked_for_once()
 def render(recording: Recording, verdict: Verdict) -> str:
     axis = timeline(recording, recovered.instant_s(recording, verdict))
     charts = selection.charts(recording, verdict)

@@ -1,4 +1,4 @@
-"""Herd: a thin stream of background users, and a crowd that starts at one instant."""
+"""Herd: a thin canary stream, and a crowd that starts at one instant."""
 
 from __future__ import annotations
 

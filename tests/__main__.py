@@ -27,7 +27,7 @@ more than busy, load processes would have no turn for seconds, and what a test h
 tests/run/admission.py begins the fewer runs, the more the other parts take.
 """
 GIVE_WAY = 19
-"""Niceness of the parts that compute: they take what the others leave, which hardly know of them."""
+"""Niceness of the parts that compute: they take the CPU that the others leave, and hardly slow these down."""
 ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1"}
 """Of those that multiply matrices: the others would only wait, and take the machine from what goes beside them for it.
 """

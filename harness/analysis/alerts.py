@@ -13,12 +13,12 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from harness.analysis import error_budget, histogram
+from harness.analysis import error_budget
 from harness.analysis.alert_episodes import Book, Condition, Episode
 from harness.analysis.error_budget import BurnRates, Objective
 from harness.analysis.once import once
 from harness.analysis.phases import is_good_instant, shedding
-from harness.analysis.tallies import RunningTally
+from harness.analysis.tallies import DenseTally, RunningTally
 from harness.analysis.target_memory import memory_bytes, memory_key
 from harness.parameters import parameters_of
 from harness.plugins import parameter
@@ -75,8 +75,10 @@ class AlertWatch:
     """Outcomes that are neither failures nor answers, see :func:`harness.analysis.phases.shedding`."""
     run_s: int = 0
     """How long the phases take: the windows of the error budget shrink with them. 0: it is not watched."""
+    tally: type[RunningTally] = RunningTally
+    """How requests are added up."""
     _seconds: dict[int, RunningTally] = field(default_factory=dict)
-    _window: RunningTally = field(default_factory=RunningTally)
+    _window: RunningTally = field(init=False)
     """The seconds that the rules look at, from ``_oldest_s`` on and before ``_next_s``, together."""
     _oldest_s: int = 1 - WINDOW_S
     """The first second that a rule will still look at."""
@@ -87,6 +89,7 @@ class AlertWatch:
     """Of each process, those of the baseline in ascending order."""
 
     def __post_init__(self) -> None:
+        self._window = self.tally()
         objective = self.limits.objective if self.run_s > 0 else None
         self._budget_rules = () if objective is None else error_budget.rules(objective, self.run_s)
         self._burn_rates = None if objective is None else BurnRates(objective, self._budget_rules)
@@ -99,7 +102,9 @@ class AlertWatch:
             if self._burn_rates is not None and line.outcome not in self.shedding:
                 self._burn_rates.add(line)
             if line.t >= self._oldest_s and line.outcome not in self.shedding:
-                self._seconds.setdefault(line.t, RunningTally()).add(line)
+                if line.t not in self._seconds:
+                    self._seconds[line.t] = self.tally()
+                self._seconds[line.t].add(line)
                 if line.t < self._next_s:
                     self._window.add(line)
         elif isinstance(line, ProbeSample) and line.probe != "generator" and not line.error:
@@ -141,7 +146,7 @@ class AlertWatch:
         tally = self._window
         if tally.intended < FEWEST:
             return
-        p95_us = histogram.quantile_us(tally.latency, QUANTILE, tally.failed)
+        p95_us = tally.quantile_us(QUANTILE)
         if p95_us is not None:
             p95_s, limit = p95_us / 1e6, self.limits.p95_s
             yield Condition("p95 latency", p95_s > limit, p95_s, limit, "s")
@@ -221,7 +226,7 @@ def _latest(samples: deque[ProbeSample], name: str, t: int) -> float | None:
 @once
 def episodes(recording: Recording) -> tuple[Episode, ...]:
     """Every alert of the run by the limits of its header, in the order in which they were raised."""
-    seen = of_header(recording.header)
+    seen = of_header(recording.header, DenseTally)
     # In the order of time, so that only the seconds that are looked at have to be added up and kept.
     slices = deque(sorted(recording.slices, key=lambda piece: piece.t))
     samples = deque(sorted(recording.probes, key=lambda sample: sample.t))
@@ -238,10 +243,10 @@ def episodes(recording: Recording) -> tuple[Episode, ...]:
     return tuple(sorted((*closed, *book.open.values()), key=lambda episode: episode.start_s))
 
 
-def of_header(header: Header) -> AlertWatch:
+def of_header(header: Header, tally: type[RunningTally] = RunningTally) -> AlertWatch:
     """What the rules see of a run that was planned so; nothing yet."""
     run_s = header.phases[-1].end_s - header.phases[0].start_s if header.phases else 0
-    return AlertWatch(header.phase("baseline"), limits_of(header.alerts), shedding(header), run_s)
+    return AlertWatch(header.phase("baseline"), limits_of(header.alerts), shedding(header), run_s, tally)
 
 
 def limits_of(data: Mapping[str, object]) -> Limits:

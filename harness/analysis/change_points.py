@@ -24,11 +24,11 @@ AS_GOOD = (4, 1)
 So chance makes a cut in at most (5 + 2) ÷ 400 of series of one level.
 """
 EXPONENT = 1.5
-"""Of a distance, between 0 and 2: of 1 to 1.5 a change of twice the noise is found closest to its place."""
+"""Of a distance, between 0 and 2: with 1 to 1.5 a change of twice the noise is found closest to its place."""
 FEWEST_BESIDE = 4
 """Figures on either side of a cut."""
 FEWEST = 12
-"""Of fewer too many orders are as good as the best, wherever the change lies: of ten, 1 in 126."""
+"""With fewer figures too many orders are as good as the best, wherever the change lies: with ten, 1 in 126."""
 FAR_OUT = 6.0
 """In standard deviations of the noise, which the differences between neighbours show, whatever the levels are."""
 SEED = 20140123

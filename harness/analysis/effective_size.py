@@ -25,7 +25,7 @@ FEWEST_SECONDS = 8
 ENOUGH_SECONDS = 30
 """Fewer do not show for how long seconds stay alike."""
 ENOUGH_STEADY_SECONDS = 120
-"""Of fewer that do not differ by more than chance nobody can say what changes more slowly."""
+"""With fewer seconds, even if they differ only by chance, nobody can say what changes more slowly."""
 FEWEST_EFFECTIVE_SECONDS = 10
 """Seconds that amount to fewer independent ones are one event, such as an overload and its end, and no sample."""
 MOST_FAILURES = 0.9

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from harness.analysis.once import once
 from harness.recording import ProbeSample, Recording
 
 PROBE = "generator"
@@ -39,6 +40,7 @@ class NodeHealth:
     """Longest time without a sample, also at the two ends."""
 
 
+@once
 def load_nodes(recording: Recording) -> tuple[str, ...]:
     """Nodes that made load: those that joined, released a gate or started a request."""
     return tuple(

@@ -15,7 +15,7 @@ from harness.recording import Recording
 from harness.recording_header import Phase
 
 LEAST_SHARE = 0.5
-"""Of the requests that are judged, and of those that were released: with less, the phase is about others."""
+"""Least share, of the judged and of the released requests, in a gate's second: with fewer the phase is about others."""
 
 
 def is_herd(recording: Recording, phase: Phase) -> bool:

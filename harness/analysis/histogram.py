@@ -22,6 +22,7 @@ from itertools import accumulate
 from typing import TypeVar
 
 from harness.analysis.lazy import IntArray, np
+from harness.recording_blocks import Histograms
 from harness.recording_slices import Packed
 from harness.recording_values import Sparse
 
@@ -73,7 +74,7 @@ def _merged(parts: Sequence[Packed]) -> Packed:
     counts = np.bincount(rows[:, 0], rows[:, 1])  # as floats, which are exact up to 2**53
     indexes = np.flatnonzero(counts)
     numbers = np.stack([indexes.astype(np.int64), counts[indexes].astype(np.int64)], axis=1)
-    return Packed.from_numbers(numbers.ravel().tolist())
+    return next(Histograms(numbers, np.array([0, len(numbers)])).packed())
 
 
 def columns(histograms: Sequence[Sparse]) -> tuple[IntArray, IntArray, IntArray]:
@@ -167,9 +168,13 @@ def quantiles_us(histogram: Sparse, qs: Sequence[float], slower: int = 0) -> tup
     n = total(histogram) + slower
     if n == 0:
         return (None,) * len(qs)
+    return values_at_us(histogram, [rank(q, n) for q in qs])
+
+
+def rank(q: float, n: int) -> int:
+    """The 1-based rank of the ``q``-quantile of ``n`` values."""
     # The tiny subtraction keeps 0.95 · 20 = 19.000000000000004 from becoming rank 20.
-    ranks = [min(n, max(1, math.ceil(q * n - 1e-9))) for q in qs]
-    return values_at_us(histogram, ranks)
+    return min(n, max(1, math.ceil(q * n - 1e-9)))
 
 
 def values_at_us(histogram: Sparse, ranks: Sequence[int]) -> tuple[float, ...]:

@@ -50,6 +50,7 @@ FAILED_ATTEMPTS = f"{ATTEMPT} * reconnect"
 """Names of what they tried in vain for that, of which nothing else is kept: no share of anything."""
 
 
+@once
 def slices_of(recording: Recording, phase: Phase, name: str = "") -> tuple[Slice, ...]:
     """Slices whose intended start lies in the phase; of one name, or of all when it is empty."""
     return tuple(

@@ -11,13 +11,14 @@ import math
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import TypeVar
 
 from harness.analysis import generator, histogram, phases, tallies
 from harness.analysis.lazy import BoolArray, FloatArray, IntArray, np
 from harness.recording import Recording, Slice
 from harness.recording_header import Phase
-from harness.recording_values import BLOCKED, INTERRUPTED, OK, UNFINISHED, UNSERVED
+from harness.recording_values import BLOCKED, HIGHEST_BUCKET, INTERRUPTED, OK, UNFINISHED, UNSERVED
 
 Placed = TypeVar("Placed")
 """A window, and what belongs to it."""
@@ -103,7 +104,7 @@ def service_levels(
     for piece in pieces:
         by_name[piece.name].append(piece)
     overall = tallies.tally(pieces)
-    named = {name: tallies.tally(tuple(group)) for name, group in by_name.items()}
+    named = {name: overall if len(by_name) == 1 else tallies.tally(tuple(group)) for name, group in by_name.items()}
     found = []
     for quantile, floor_ratio in ((SLO_QUANTILE, 0.0), (0.5, USUAL_FLOOR_RATIO)):
         overall_s = _limit_s(overall, quantile, floor_s, floor_ratio)
@@ -207,12 +208,17 @@ def mean_log_latency(recording: Recording, phase: Phase, window_s: int) -> Float
     for part in _parts(answered):
         which, index, of_bucket = histogram.columns([latency for _, latency in part])
         window = np.array([position for position, _ in part], dtype=np.int64)[which]
-        known, place = np.unique(index, return_inverse=True)
-        logs = np.array([math.log(1 + histogram.bucket_bounds_us(each)[1]) for each in known.tolist()])
-        total += np.bincount(window, of_bucket * logs[place], count)
+        total += np.bincount(window, of_bucket * _log_of_buckets()[index], count)
         answers += np.bincount(window, of_bucket, count)
     some = answers > 0
     return np.asarray(total[some] / answers[some], dtype=np.float64)
+
+
+@cache
+def _log_of_buckets() -> FloatArray:
+    """Of the highest value of each, in microseconds, and one."""
+    highest = [histogram.bucket_bounds_us(index)[1] for index in range(HIGHEST_BUCKET + 1)]
+    return np.log(1.0 + np.array(highest, dtype=np.float64))
 
 
 def _parts(answered: Sequence[Placed]) -> Iterator[Sequence[Placed]]:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from harness.analysis import histogram
+from harness.analysis.lazy import IntArray, np
 from harness.recording import Slice
-from harness.recording_values import CENSORED, OK, Sparse
+from harness.recording_slices import Packed
+from harness.recording_values import CENSORED, HIGHEST_BUCKET, OK, Sparse
 
 
 @dataclass(frozen=True)
@@ -23,8 +26,6 @@ class Tally:
     bytes: int
     latency: Sparse
     """Latency of the requests answered ok, from the intended start."""
-    service: Sparse
-    """Service time of the same requests, from the actual send."""
     waited: Sparse = field(default_factory=dict)
     """Of the requests that had no answer when the run was cut off: how long they had waited, at least."""
 
@@ -82,6 +83,49 @@ class RunningTally:
         histogram.subtract(self.latency, other.latency)
         histogram.subtract(self.causes, other.causes)
 
+    def quantile_us(self, q: float) -> float | None:
+        """Failed requests are slower than any answer."""
+        return histogram.quantile_us(self.latency, q, self.failed)
+
+
+class DenseTally(RunningTally):
+    """The same with numpy, for whoever moves a window over a recording: it is ten times as fast."""
+
+    __slots__ = ("_counts",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._counts = np.zeros(HIGHEST_BUCKET + 1, dtype=np.int64)
+
+    def add(self, piece: Slice) -> None:
+        if piece.outcome == OK:
+            self.intended += piece.count
+            numbers = np.asarray(Packed.of(piece.latency).numbers)
+            self._counts[numbers[::2]] += numbers[1::2].astype(np.int64)  # each index is there once
+        else:
+            super().add(piece)
+
+    def merge(self, other: RunningTally) -> None:
+        super().merge(other)
+        self._counts += _counts_of(other)
+
+    def take_off(self, other: RunningTally) -> None:
+        super().take_off(other)
+        self._counts -= _counts_of(other)
+
+    def quantile_us(self, q: float) -> float | None:
+        up_to = np.cumsum(self._counts)
+        n = int(up_to[-1]) + self.failed
+        if not n:
+            return None
+        index = int(np.searchsorted(up_to, histogram.rank(q, n)))
+        return float(histogram.bucket_bounds_us(index)[1]) if index < len(up_to) else math.inf
+
+
+def _counts_of(other: RunningTally) -> IntArray:
+    assert isinstance(other, DenseTally), "those of one window are alike"
+    return other._counts
+
 
 def tally(slices: tuple[Slice, ...]) -> Tally:
     """Adds slices up."""
@@ -96,7 +140,6 @@ def tally(slices: tuple[Slice, ...]) -> Tally:
         causes=dict(causes.most_common()),
         bytes=sum(piece.bytes for piece in slices),
         latency=histogram.merge(piece.latency for piece in good),
-        service=histogram.merge(piece.latency if piece.service is None else piece.service for piece in good),
         waited=histogram.merge(piece.latency for piece in slices if piece.outcome == CENSORED),
     )
 
@@ -112,7 +155,6 @@ def merged(tallies: Collection[Tally]) -> Tally:
         causes=dict(causes.most_common()),
         bytes=sum(each.bytes for each in tallies),
         latency=histogram.merge(each.latency for each in tallies),
-        service=histogram.merge(each.service for each in tallies),
         waited=histogram.merge(each.waited for each in tallies),
     )
 

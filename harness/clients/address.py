@@ -174,7 +174,7 @@ def _is_host(parts: SplitResult) -> bool:
 
 
 def _is_name(text: str) -> bool:
-    """By the lengths of RFC 1035, too: of a longer one the resolver makes a traceback of its own."""
+    """By the lengths of RFC 1035, too: for a longer one the resolver raises an error of its own kind."""
     labels = text.removesuffix(".").split(".")
     return _HOST.fullmatch(text) is not None and len(text) <= 253 and all(0 < len(each) <= 63 for each in labels)
 

@@ -25,7 +25,7 @@ PAGE_LIMIT_BYTES = 32_000_000
 20 kB with what is kept of who set which field.
 """
 MOST_PAGES = 20
-"""Of a list. None are asked for; where somebody on the way makes them, what is on the second would go unseen."""
+"""Most pages of a list that are read. None are asked for, but a proxy may make them, and the second would go unseen."""
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 IN_POD = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 """Where a pod finds token, authority and namespace of its service account."""

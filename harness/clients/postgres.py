@@ -26,6 +26,7 @@ from harness.errors import ConfigurationError
 EXAMPLE = "postgresql://user:password@127.0.0.1:5432/database"
 DEFAULT_PORT = "5432"
 APPLICATION = "springback"
+USABLE_WITHIN_S = 3.0
 
 _BY_STATE = (
     ("57014", "query canceled"),
@@ -140,7 +141,7 @@ def hosts(dsn: str) -> tuple[str, ...]:
     return tuple(name for name in named if name and not name.startswith(("/", "@")))
 
 
-def require_usable(dsn: str, option: str, allow_host: str | Iterable[str] = (), limit_s: float = 3.0) -> None:
+def require_usable(dsn: str, option: str, allow_host: str | Iterable[str] = ()) -> None:
     """Returns when load may go to ``dsn`` and a session can be had there. An empty ``dsn`` is not asked for.
     ``allow_host``: other hosts that load may go to.
 
@@ -157,7 +158,7 @@ def require_usable(dsn: str, option: str, allow_host: str | Iterable[str] = (), 
             problems += [f"{option}: {message.replace('http://', '')}" for message in error.messages]
     if not problems:
         try:
-            Session(dsn, limit_s).close()
+            Session(dsn, USABLE_WITHIN_S).close()
         except PostgresError as error:
             problems.append(f"{option} {address(dsn)}: {with_remedy(error.outcome)}")
     if problems:

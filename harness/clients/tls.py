@@ -23,7 +23,7 @@ CA_FILE, CLIENT_CERT, CLIENT_KEY, INSECURE = "--ca-file", "--client-cert", "--cl
 
 @dataclass(frozen=True)
 class RunTls:
-    """By default: the usual authorities, and nobody."""
+    """By default it trusts the usual authorities and shows no certificate."""
 
     ca_file: str = ""
     """PEM, of authorities that are trusted beside the usual ones."""

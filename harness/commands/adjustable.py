@@ -44,7 +44,7 @@ class Judged:
     needs_baseline: bool
     """Whether it compares with the baseline."""
     baseline_s: int
-    """Of which it needs so many seconds, to judge anything; 0: as many as there are."""
+    """How many seconds of baseline it needs to judge anything; 0: as many as there are."""
     parameters: Mapping[str, Any]
     """All that are numbers or text, with their defaults."""
 

@@ -19,6 +19,7 @@ from harness import hidden_packages
 from harness.clients import connection_guard, tls
 from harness.clients.address import allowed_hosts, require_allowed
 from harness.commands import locust_options
+from harness.commands.slow_loading import told_when_slow
 from harness.config import fault_schedule, options
 from harness.config.option_places import OptionPlaces
 from harness.config.scenario import attached_scenario
@@ -81,7 +82,7 @@ def load(locustfile: str, arguments: list[str], to_be_judged: bool = False) -> L
     try:
         files = get_locustfiles_locally(option)
         loading = True
-        with _catching_exits():
+        with _catching_exits(), told_when_slow(locustfile):
             users, _, _, shape = merge_locustfiles_content(files)
     except ConfigurationError:
         raise

@@ -15,6 +15,9 @@ from harness.commands.adjustable import Adjustable
 from harness.errors import ConfigurationError
 
 CHECKED_AT_ONCE = 2
+LONGEST_S = 60.0
+"""To be loaded, and to ask what it needs whether it is there: else one that is no scenario would hold up all."""
+NO_SCENARIO = "A file that starts a server, or waits, when it is imported is no scenario"
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,11 @@ def checked(files: Sequence[Path], arguments: Sequence[str]) -> list[Scenario]:
 
 def _check(file: Path, arguments: Sequence[str]) -> Scenario | Refused:
     command = [sys.executable, "-P", "-m", "harness.cli", "host", str(file), *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=LONGEST_S)
+    except subprocess.TimeoutExpired:
+        late = f"was not read within {LONGEST_S:g} s. {NO_SCENARIO}: leave it out"
+        return Refused(file, file.stem, None, (late,), is_away=False)
     said = last_object(done.stdout)
     if not done.returncode and "duration_s" in said:
         adjustable = Adjustable.read(said["adjustable"])

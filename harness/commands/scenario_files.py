@@ -26,15 +26,26 @@ def find(word: str) -> str:
     path = Path(word)
     if is_file(path):
         return word
-    if is_folder(path):
+    if word and is_folder(path):
         raise ConfigurationError(f"{word}: a folder; name a scenario file, or run all of them: springback suite {word}")
     if own := named(word):
         return str(own)
     if "/" in word or word.endswith(".py"):
-        raise ConfigurationError(f"{word}: there is no such file; name a scenario file, or one of {_names()}")
-    meant = nearest(word, available())
+        meant = nearest(path.name, _beside(path))
+        remedy = f"did you mean {path.with_name(meant)}?" if meant else f"name a scenario file, or one of {_names()}"
+        raise ConfigurationError(f"{word}: there is no such file; {remedy}")
+    own_file = f"{word.replace('-', '_')}.py"
+    meant = own_file if word and is_file(Path(own_file)) else nearest(word, available())
     remedy = f"did you mean {meant}?" if meant else f"there are {_names()}"
     raise ConfigurationError(f"{word or 'an empty word'}: neither a file nor a scenario of Springback's; {remedy}")
+
+
+def _beside(path: Path) -> list[str]:
+    """Files that may have been meant; none where the folder cannot be read."""
+    try:
+        return sorted(each.name for each in path.parent.iterdir() if each.suffix == ".py")
+    except OSError:
+        return []
 
 
 def _names() -> str:

@@ -38,7 +38,7 @@ from harness.parameters import Parameter, check, text_of
 from harness.recording_header import CriterionSpec
 
 LIKENESS = 0.7
-"""Of an option to one that is meant: ``host``, which is none here, is no slip of ``hold_s``."""
+"""How alike an unknown option has to be to the one that was meant: ``host``, unknown here, is no slip of ``hold_s``."""
 _OF_FILE = ("summary", preset_file.EXTENDS, "options", "criteria", "scenarios")
 """What it extends is read with it, and is none of them any more."""
 _OF_SCENARIO = ("options", "criteria")
@@ -50,7 +50,7 @@ whose parameters it has where they fit and it has none of its own.
 
 @dataclass(frozen=True)
 class Preset:
-    """Of one scenario. Without a name it is none, and changes nothing."""
+    """What a preset says for one scenario. Without a name there is none, and nothing is changed."""
 
     name: str = ""
     summary: str = ""

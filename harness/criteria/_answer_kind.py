@@ -58,7 +58,7 @@ def other_statuses(recording: Recording, compared: Compared) -> OtherKind | None
     work is put off, 204 in place of a page, 302 to a page of maintenance. Other statuses are good only where users say
     so.
     """
-    return _others(recording, compared, lambda piece: piece.status, _is_told)
+    return _others(recording, compared, _status, _is_told)
 
 
 def other_media_types(recording: Recording, compared: Compared) -> OtherKind | None:
@@ -66,6 +66,10 @@ def other_media_types(recording: Recording, compared: Compared) -> OtherKind | N
     say, which may be as long as the JSON that it replaces.
     """
     return _others(recording, compared, _media_type, lambda _: True)
+
+
+def _status(piece: Slice) -> int:
+    return piece.status
 
 
 def _media_type(piece: Slice) -> str | None:
@@ -84,7 +88,10 @@ def _others(
         return None
     failed: dict[int, int] = {}
     found: list[tuple[int, str, int | str, int]] = []
+    kinds_of = _kinds_by_name(recording, kind_of)
     for name, pieces in _answers_by_name(recording).items():
+        if len(kinds_of[name]) == 1:  # as nearly always, and each criterion asks anew
+            continue
         if compared.requests and not phases.is_of(recording, pieces[0], compared.requests):
             continue
         usual, later = within(before, pieces), within(compared.since, pieces, but=before)
@@ -105,6 +112,11 @@ def _others(
         return None
     most = max(found, key=lambda each: (each[0], each[1], str(each[2])))
     return OtherKind(most[1], most[2], most[0], most[3], failed)
+
+
+@once
+def _kinds_by_name(recording: Recording, kind_of: Callable[[Slice], Kind | None]) -> Mapping[str, set[Kind | None]]:
+    return {name: set(map(kind_of, pieces)) for name, pieces in _answers_by_name(recording).items()}
 
 
 def _is_told(status: int) -> bool:

@@ -152,6 +152,9 @@ class Guard(Criterion):
     of_target: ClassVar[bool] = False
     """Whether what it objects to is the target's doing: of several runs it is no accident that one may leave out."""
 
+    may_guard_nothing: ClassVar[bool] = False
+    """Whether a run may have nothing of what it guards, as no fault or no gate was planned: it passes then."""
+
     @classmethod
     def is_about_target(cls, finding: Finding) -> bool:  # noqa: ARG003
         """The same of one finding, where it depends on that."""

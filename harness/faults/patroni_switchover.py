@@ -12,7 +12,7 @@ from harness.faults import Fault, FaultError
 from harness.plugins import parameter
 
 REFUSED_WITHIN_S = 0.5
-"""What Patroni refuses, it refuses at once; what it does takes seconds, of which the load is to see all."""
+"""Patroni refuses at once what it does not do; a switchover takes seconds, and the load is to see all of them."""
 SWITCHED_WITHIN_S = 30.0
 
 

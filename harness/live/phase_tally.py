@@ -48,7 +48,7 @@ class NameFigures:
 
 
 class PhaseTally:
-    """``only_class``: of which all users are, empty where a run has several classes."""
+    """``only_class``: the class of all users, empty where a run has several classes."""
 
     def __init__(self, phase: Phase, only_class: str = "") -> None:
         self.phase = phase

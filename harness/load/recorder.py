@@ -29,8 +29,8 @@ MAX_SERIES = 500
 """Different methods, names, outcomes and statuses that are kept apart; a run that names each URL apart would fill the
 memory. Those that are ok and the others have so many each, so that names without end cannot hide one that fails."""
 MAX_MEDIA_TYPES = 10
-"""Of each of these: the target may name one without end. They are no part of the former limit, so that an error page in
-HTML for each name does not take the place of names.
+"""Media types of each of these that are kept apart: the target may name new ones without end. They do not count against
+``MAX_SERIES``, so that an error page in HTML for each name does not take the place of names.
 """
 
 ROUNDING_S = 0.002

@@ -24,18 +24,18 @@ class Report:
     slices: tuple[Slice, ...] = ()
     """The master adds up those of all nodes."""
     samples: tuple[ProbeSample, ...] = ()
-    """Those that are among the lines: a master with hundreds of nodes would be busy reading them back."""
+    """Samples that are also among the lines: a master with hundreds of nodes would be busy reading them back."""
     unanswered: tuple[Unanswered, ...] = ()
-    """The same of what has no answer yet."""
+    """What has no answer yet, which is also among the lines."""
     gates: tuple[GateMark, ...] = ()
-    """The same of the gates that were released."""
+    """The gates that were released, which are also among the lines."""
     final: bool = False
     whole: bool = False
-    """Of a last report, whether the node's part in the run had come to its end, by the node's own reckoning: that of
-    the master may be behind by the error of the clocks.
+    """Of a last report: whether the node's part in the run had come to its end by the node's own clock. The master's
+    may be behind by the error of the clocks.
     """
     requests: int = 0
-    """Of a last report all that have ended, and of one after that those since then."""
+    """Of a last report: all that have ended; of one after it: those that have ended since."""
     unfinished: int = 0
     users_gone: bool = False
     """Whether it comes after the last one: the node has no users any more."""

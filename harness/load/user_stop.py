@@ -10,7 +10,7 @@ stack: when the user was stopped says little about that.
 from __future__ import annotations
 
 import functools
-import inspect
+import linecache
 import time
 from collections.abc import Callable, Iterator
 from types import CodeType, FrameType
@@ -113,5 +113,6 @@ class StoppingUsers:
 def _lines_that_call_on_stop() -> Iterator[tuple[CodeType, int]]:
     """Not by the name of what is called, which a decorator may change."""
     for run in (User.run, TaskSet.run):
-        lines, first = inspect.getsourcelines(run)
-        yield from ((run.__code__, first + i) for i, line in enumerate(lines) if "self.on_stop()" in line)
+        lines = linecache.getlines(run.__code__.co_filename)  # inspect would look for where the function ends
+        numbers = {number for _, _, number in run.__code__.co_lines() if number is not None}
+        yield from ((run.__code__, number) for number in sorted(numbers) if "self.on_stop()" in lines[number - 1])

@@ -14,7 +14,7 @@ from importlib.util import resolve_name
 from pathlib import Path
 
 NOT_OWN = ("harness", "shapes", "reports")
-"""Packages of Springback, of which the version is compared."""
+"""Packages of Springback: of these the version is compared."""
 INSTALLED = frozenset({"site-packages", "dist-packages"})
 
 

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import textwrap
 
-from rich.console import Console
-from rich.table import Table
-
 from harness.clients.address import strip_url
 from harness.plugins import flag
 from harness.run.level_chart import BLOCKS, chart, marks_for
@@ -41,6 +38,10 @@ def lines(name: str, shape: PhasedShape, width: int, encoding: str) -> list[str]
         *chart(level, profile.phases, profile.herds if parked else (), width, marks),
         "",
     ]
+    # Here, for a run that prints no plan would wait for it.
+    from rich.console import Console
+    from rich.table import Table
+
     table = Table(box=None, padding=(0, 2, 0, 0), show_edge=False)
     table.add_column("phase", no_wrap=True)
     for column in ("from", "to", "level", *(["starts"] if unit != "users" else [])):
@@ -87,7 +88,7 @@ def _amounts(profile: Profile, parked: bool) -> list[str]:
     amounts = [f"{profile.total_starts:,} starts in all"]
     amounts += [f"{herd.name}: {herd.users:,} users at once at {herd.t:g} s" for herd in profile.herds]
     if profile.herds:
-        pool += f", {profile.background_users:,} of them for the stream beside the herd"
+        pool += f", {profile.background_users:,} of them for the canary stream"
     return [*amounts, pool]
 
 

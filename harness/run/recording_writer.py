@@ -21,6 +21,7 @@ from harness.recording_seal import Sealer
 from harness.recording_slices import SliceSums
 from harness.safe_text import say
 
+_MAKE_ROOM = "free some space, or name another directory with --runs-dir"
 RESERVE_BYTES = 16_384
 """Kept free for the last line, should the disk become full."""
 
@@ -75,10 +76,10 @@ class RecordingWriter:
             self._file = path.open("wb", buffering=0)  # whole lines, which nothing keeps back
             self._reserve.write_bytes(bytes(RESERVE_BYTES))
         except OSError as error:
-            raise ConfigurationError(f"{path}: cannot be written ({_cause(error)})") from None
+            raise ConfigurationError(f"{path}: cannot be written ({_cause(error)}); {_MAKE_ROOM}") from None
         self.append(encode(header))
         if self.failure:
-            raise ConfigurationError(f"{path}: cannot be written ({self.failure}); free some space")
+            raise ConfigurationError(f"{path}: cannot be written ({self.failure}); {_MAKE_ROOM}")
 
     def elapsed_s(self) -> float | None:
         """Seconds after the origin; None before there is one."""

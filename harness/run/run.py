@@ -139,24 +139,14 @@ class Run:
 
     def _conduct(self) -> None:
         """While Locust has users."""
-        try:
-            with self._breaking_off():
-                if self._shape.parked:
-                    self.readiness.wait()
-                    self._send_plan()
-                self._watch_target()
-                self._watch_phases()
+        with self._ending_users(), self._breaking_off():
+            if self._shape.parked:
+                self.readiness.wait()
+                self._send_plan()
+            self._watch_target()
+            self._watch_phases()
             if self.stopped_early:
-                event = {"event": "stopped_early", "rule": self.stopped_early}
-                self.display.tell(f"stopping early: {self.stopped_early}", event)
-                self.stopping.begin(self.elapsed_s())
-                self._halt_nodes()
-                self._injector.begin_undoing()
-        except Exception as error:
-            self.failure = f"the run could not be conducted: {type(error).__name__}: {error}"
-            raise
-        finally:
-            self._shape.ended = True  # whatever happens here, Locust stops the users
+                self._stop_early()
 
     def begin_stopping(self) -> None:
         """Locust is about to stop the users, of its own accord or because somebody wishes it."""
@@ -248,6 +238,17 @@ class Run:
         except BrokenOffError as why:
             self.failure = str(why)
 
+    @contextmanager
+    def _ending_users(self) -> Iterator[None]:
+        """Whatever happens, Locust stops the users afterwards."""
+        try:
+            yield
+        except Exception as error:
+            self.failure = f"the run could not be conducted: {type(error).__name__}: {error}"
+            raise
+        finally:
+            self._shape.ended = True
+
     def _prepare_faults(self) -> None:
         if failures := self._injector.start():
             raise BrokenOffError(f"a fault is {'; '.join(failures)}")
@@ -311,6 +312,12 @@ class Run:
 
         if any(rule.metric == TARGET_DOWN for rule in self._settings.stop_rules):
             self._watching = gevent.spawn(self._target.watch, note)
+
+    def _stop_early(self) -> None:
+        event = {"event": "stopped_early", "rule": self.stopped_early}
+        self.display.tell(f"stopping early: {self.stopped_early}", event)
+        self.begin_stopping()
+        self._halt_nodes()
 
     def _give_up_on_silent_nodes(self) -> None:
         for node in self.live.nodes.joined:

@@ -10,13 +10,14 @@ from locust.web import WebUI
 
 from harness.errors import ConfigurationError
 from harness.run.master import Master
-from harness.web import form, guard, locust_state, pages, secrets
+from harness.web import form, guard, locust_state, pages, secrets, shown_options
 
 
 def install(web_ui: WebUI, master: Master) -> None:
     """Call it once, before the web UI takes its first request. Raises ConfigurationError when it could not listen."""
     options: Any = web_ui.environment.parsed_options
     _require_free(web_ui.host, web_ui.port)
+    shown_options.look_up_once()
     guard.install(web_ui, options.web_host_display_name or "")
     secrets.install(web_ui)
     form.install(web_ui, master)

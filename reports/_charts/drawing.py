@@ -10,13 +10,14 @@ import math
 from typing import Any
 
 import numpy as np
-from bokeh.models import ColumnDataSource, FixedTicker, HoverTool, PlainText, Range1d
+from bokeh.models import ColumnDataSource, FixedTicker, HoverTool, PlainText, Range1d, glyphs
 from bokeh.models.annotations import BoxAnnotation, Label, Span
+from bokeh.models.glyphs import Scatter, Segment, Step, VAreaStep
 
 from harness.safe_text import one_line
 from reports import _quantity
 from reports._charts import palette, ticks
-from reports._charts.blank import DATA_HEIGHT_PX, FONT, HEADROOM_PX, blank
+from reports._charts.blank import DATA_HEIGHT_PX, FONT, HEADROOM_PX, add_glyph, blank
 from reports._charts.chart import Chart, Line, Values
 from reports._charts.timeline import SPIKE, Timeline
 
@@ -45,7 +46,8 @@ def draw(chart: Chart, timeline: Timeline, x_range: Range1d) -> Any:
             _line(plot, middle, np.where(line.values < bottom, bottom, line.values), line)
     for points in chart.points:
         times, values = zip(*points.points, strict=True)
-        plot.scatter(times, values, marker="diamond", size=11, color=points.colour, level="glyph")
+        diamond = Scatter(marker="diamond", size=11, fill_color=points.colour, line_color=points.colour)
+        add_glyph(plot, diamond, x=times, y=values)
     if chart.limit is not None:
         plot.add_layout(
             Span(
@@ -95,22 +97,28 @@ def _above(start: float, end: float, above_px: float, logarithmic: bool) -> floa
 
 
 def _area(plot: Any, edges: Values, below: Values, above: Values, line: Line) -> None:
-    plot.varea_step(x=edges, y1=below, y2=above, step_mode="after", fill_color=line.colour, fill_alpha=0.5)
+    filled = VAreaStep(step_mode="after", fill_color=line.colour, fill_alpha=0.5)
+    add_glyph(plot, filled, x=edges, y1=below, y2=above)
     seen = np.flatnonzero(above[:-1] > below[:-1])  # no outline where nothing is added
-    plot.segment(
-        x0=edges[seen], x1=edges[seen + 1], y0=above[seen], y1=above[seen], line_color=line.colour, line_width=1.5
-    )
+    outline = Segment(line_color=line.colour, line_width=1.5)
+    add_glyph(plot, outline, x0=edges[seen], x1=edges[seen + 1], y0=above[seen], y1=above[seen])
 
 
 def _line(plot: Any, times: Values, values: Values, line: Line) -> None:
-    style = {"line_color": line.colour, "line_alpha": line.alpha, "line_dash": line.dash, "line_width": line.width_px}
+    style: dict[str, Any] = {
+        "line_color": line.colour,
+        "line_alpha": line.alpha,
+        "line_dash": line.dash,
+        "line_width": line.width_px,
+    }
     if line.step:
-        plot.step(x=times, y=values, mode="after", **style)
+        add_glyph(plot, Step(mode="after", **style), x=times, y=values)
         return
-    plot.line(x=times, y=values, line_join="round", **style)
+    add_glyph(plot, glyphs.Line(line_join="round", **style), x=times, y=values)
     alone = np.isfinite(values) & ~_has_neighbour(values)
     if alone.any():  # a line through one point is invisible
-        plot.scatter(x=times[alone], y=values[alone], size=5, color=line.colour)
+        point = Scatter(size=5, fill_color=line.colour, line_color=line.colour)
+        add_glyph(plot, point, x=times[alone], y=values[alone])
 
 
 def _has_neighbour(values: Values) -> np.ndarray[Any, np.dtype[np.bool_]]:
@@ -146,17 +154,17 @@ def _phases(plot: Any, timeline: Timeline, row: float) -> None:
 
 def _marks(plot: Any, timeline: Timeline, row: float, top: float) -> None:
     bottom = plot.y_range.start
+    styles = {
+        False: Segment(line_color=palette.INK, line_dash="dashed", line_width=1.1),
+        True: Segment(line_color=palette.GREEN, line_width=1.6),
+    }
+    for is_recovery, style in styles.items():
+        times = [instant.t for instant in timeline.instants if instant.is_recovery is is_recovery]
+        if times:
+            n = len(times)
+            add_glyph(plot, style, x0=times, x1=times, y0=[bottom] * n, y1=[top] * n)
     for instant in timeline.instants:
         colour = palette.GREEN if instant.is_recovery else palette.INK
-        plot.segment(
-            x0=[instant.t],
-            x1=[instant.t],
-            y0=[bottom],
-            y1=[top],
-            line_color=colour,
-            line_dash="solid" if instant.is_recovery else "dashed",
-            line_width=1.6 if instant.is_recovery else 1.1,
-        )
         tags = ["mark", instant.t, instant.letter]
         plot.add_layout(_label(f"{instant.letter} {instant.short}", instant.t, row, tags, colour))
 
@@ -185,7 +193,7 @@ def _hover(plot: Any, chart: Chart, middle: Values) -> None:
         columns[f"v{index}"] = line.values
     tops = [np.nan_to_num(line.values) for line in chart.lines]
     columns["top"] = np.clip(np.max(tops, axis=0), plot.y_range.start, plot.y_range.end)
-    carrier = plot.line("t", "top", source=ColumnDataSource(columns), line_alpha=0)
+    carrier = plot.add_glyph(ColumnDataSource(columns), glyphs.Line(x="t", y="top", line_alpha=0))
     seconds = f"@start{{0.[0]}} – {_quantity.number(chart.window_s)} s"
     rows = [("second" if math.isclose(chart.window_s, 1) else seconds, "@start{0.[0]}")]
     rows += [

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from bokeh.models import BasicTicker, FixedTicker, PlainText, Range1d
+from bokeh.models import BasicTicker, FixedTicker, PlainText, Quad, Range1d
 
 from harness.recording import Recording
 from harness.recording_marks import GateMark
 from reports import _quantity
 from reports._charts import palette, ticks
-from reports._charts.blank import blank
+from reports._charts.blank import add_glyph, blank
 from reports._charts.table import Table
 
 BINS = 40
@@ -74,16 +74,9 @@ def draw(sends: Sends) -> Any:
     below = np.zeros(BINS)
     for index, values in enumerate(named.values()):
         counts = np.histogram(values, edges)[0].astype(np.float64)
-        plot.quad(
-            left=edges[:-1],
-            right=edges[1:],
-            bottom=below,
-            top=below + counts,
-            line_width=0.5,
-            fill_color=palette.nth(index)[0],
-            line_color=palette.nth(index)[0],
-            fill_alpha=0.6,
-        )
+        colour = palette.nth(index)[0]
+        column = Quad(line_width=0.5, fill_color=colour, line_color=colour, fill_alpha=0.6)
+        add_glyph(plot, column, left=edges[:-1], right=edges[1:], bottom=below, top=below + counts)
         below = below + counts
     rungs = ticks.linear(float(below.max()))
     plot.y_range = Range1d(start=0, end=rungs[-1] * 1.02)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 
+STEPS = 4
+"""Of a linear axis, about."""
 
-def linear(high: float, about: int = 4) -> list[float]:
+
+def linear(high: float) -> list[float]:
     """From 0 in steps of 1, 2 or 5 times a power of ten up to the first one at or above ``high``."""
     if not high > 0 or math.isinf(high):
         return [0.0, 1.0]
-    rough = high / about
+    rough = high / STEPS
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= rough * 0.999)
     return [step * index for index in range(math.ceil(high / step - 1e-9) + 1)]

@@ -24,6 +24,7 @@ from target.stack.stop import StopSignals
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
 POLL_S = 0.02
+GRACE_S = 5.0
 QUOTED_LINES = 4
 T = TypeVar("T")
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
@@ -175,11 +176,11 @@ class Launcher:
         if self._adopts:
             self.reap()
 
-    def stop_all(self, grace_s: float = 5.0) -> None:
+    def stop_all(self) -> None:
         """End every server and then the guard; returns when all of them are gone."""
         stop_signals = {server.identity: server.stop_signal for server in self.running}
         data_directories = [one.data_directory for one in self.running if one.data_directory is not None]
-        guard.terminate_all(stop_signals, data_directories, grace_s)
+        guard.terminate_all(stop_signals, data_directories, GRACE_S)
         for server in self.running:
             server.process.wait()
         with suppress(BrokenPipeError):

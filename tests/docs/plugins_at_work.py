@@ -12,8 +12,9 @@ import traceback
 from collections.abc import Callable
 
 from harness import criteria, faults, probes
+from harness.findings import Outcome
 from harness.plugins import Folder
-from harness.recording import CriterionSpec
+from harness.recording import CriterionSpec, Recording
 from harness.verdict import judge
 from tests import recordings
 
@@ -31,6 +32,9 @@ def fault(name: str) -> None:
 def criterion(name: str) -> None:
     assert not criteria.is_guard(name)
     _judged(name)
+    whole = recordings.login_herd()
+    nothing = Recording(whole.header, end=whole.end)
+    assert criteria.load(CriterionSpec(name)).judge(nothing).outcome is not Outcome.PASS, "it passes by nothing at all"
 
 
 def guard(name: str) -> None:

@@ -90,6 +90,13 @@ def test_the_index_has_every_page() -> None:
     assert [page.name for page in (ROOT / "docs").glob("*.md") if f"]({page.name})" not in text] == ["README.md"]
 
 
+def test_the_map_has_every_room_and_every_file_beside_them() -> None:
+    text = (ROOT / "docs" / "whats-here.md").read_text()
+    rooms = [f"{each.parent.name}/" for each in (ROOT / "harness").glob("*/__init__.py")]
+    files = [each.name for each in (ROOT / "harness").glob("[!_]*.py")]
+    assert [name for name in (*rooms, *files) if name not in text] == []
+
+
 def test_the_page_about_a_report_explains_every_guard() -> None:
     text = (ROOT / "docs" / "after-the-verdict.md").read_text()
     titles = [criteria.title_of(spec.criterion) for spec in criteria.guard_specs()]

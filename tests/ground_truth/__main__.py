@@ -14,7 +14,7 @@ import pkgutil
 import re
 import sys
 import textwrap
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -127,11 +127,12 @@ def rows_of(text: str) -> dict[str, list[Row]]:
     return {name: [Row(**json.loads(line)) for line in lines.splitlines()] for name, lines in found}
 
 
-def page(rows: Mapping[str, Sequence[Row]]) -> str:
+def page(rows: Mapping[str, Sequence[Row]], names: Collection[str] = criteria.available()) -> str:
+    """``names``: the criteria of which it says whether a fault makes them fail."""
     of_page = {name: module.CASES for name, module in scenarios().items() if name in rows}
     sections = [_section(name, cases, rows[name]) for name, cases in of_page.items()]
     failed = {name for scenario, cases in of_page.items() for name in _found(cases, rows[scenario])}
-    missing = sorted(name for name in criteria.available() if not criteria.is_guard(name) and name not in failed)
+    missing = sorted(name for name in names if not criteria.is_guard(name) and name not in failed)
     without = NOT_RUN + _words(_not_run(rows)) if [*_not_run(rows)] else ""
     return HEAD + "\n".join(sections) + without + WITHOUT + _words(f"`{name}`" for name in missing)
 

@@ -7,8 +7,11 @@ from tests.ground_truth.__main__ import CRITERION_OF, DOCUMENT, NOT_RUN, WITHOUT
 
 
 def test_the_page_is_drawn_from_its_runs_and_cases_as_they_are() -> None:
+    """A criterion that is newer than the page may be missing there: to add one is to add one file."""
     text = DOCUMENT.read_text()
-    assert page(rows_of(text)) == text, "draw it anew: python -m tests.ground_truth --runs 0"
+    of_page = [name for name in criteria.available() if f"`{name}`" in text or f"| {name} |" in text]
+    assert len(of_page) > 40
+    assert page(rows_of(text), of_page) == text, "draw it anew: python -m tests.ground_truth --runs 0"
 
 
 def test_criteria_that_no_run_found_are_named() -> None:

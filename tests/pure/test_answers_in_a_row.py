@@ -96,6 +96,33 @@ def test_the_limit_and_what_settles_it() -> None:
     assert "5 answers in a row within 1 s came 8 s to 9 s after the spike, limit 7.9 s" in found.reason
 
 
+@pytest.mark.parametrize(
+    ("after", "limit_s", "outcome", "told"),
+    [
+        (["fffff"] * 8 + ["ggggg"], 8.5, INCONCLUSIVE, "; too close to tell with whole seconds"),
+        (["gggggf", "gggg"], 1.0, INCONCLUSIVE, "; more requests a second would settle it"),
+        (["gggggf", "ggg"], 1.0, INCONCLUSIVE, ", among others: limit 1 s; more requests a second would settle it"),
+        (["f"] * 3, 3.0, INCONCLUSIVE, "in the 3 s after the spike, limit 3 s; a longer recovery would settle it"),
+        (["fffff"] * 8 + ["ggggg"], 9.0, PASS, "came 8 s to 9 s after the spike, limit 9 s"),
+        (["gggggf", "gggg"], 2.0, PASS, "came 0 ms to 2 s after the spike, limit 2 s"),
+        (["gggg", "fgggg", "f"], 0.9, FAIL, "may have come from 1 s after the spike on, among others: limit 900 ms"),
+        (["f"] * 3, 2.9, FAIL, "no 5 answers in a row within 1 s in the 3 s after the spike, limit 2.9 s"),
+    ],
+)
+def test_what_settles_it_is_told_of_what_is_not_known_and_of_nothing_else(
+    after: list[str], limit_s: float, outcome: Outcome, told: str
+) -> None:
+    found = judged(run(after), limit_s=limit_s)
+    assert found.outcome is outcome and found.reason.endswith(told), found.reason
+
+
+def test_it_says_what_it_was_found_in() -> None:
+    found = judged(run(["gsf", "gg"]), answers=3, requests="GET /")
+    assert found.title == "spike over to 3 answers in a row within 1 s, GET /"
+    assert found.evidence == {"requests after the spike": 5, "good and quick": 3, "watched (s)": 2.0}
+    assert judged(run(["gsf", "gg"])).title == "spike over to 5 answers in a row within 1 s"
+
+
 def test_never_is_longer_than_it_was_watched_and_no_pass() -> None:
     never = judged(run(["ssss"] * 12), limit_s=10)
     assert (never.outcome, never.figure, never.censored) == (FAIL, None, True)
@@ -120,4 +147,6 @@ def test_without_requests_or_without_a_spike_there_is_nothing_to_judge() -> None
     nothing = judged(run(["", ""]), remedy="send some")
     assert nothing.outcome is INCONCLUSIVE
     assert nothing.reason == "no requests after the spike, so there is nothing to judge: send some"
-    assert judged(run(["ggggg"]), spike="rush").reason.startswith("the run has no phase 'rush'")
+    for missing, told in (("rush", "the run has no phase 'rush'"), ("recovery", "no requests after the recovery")):
+        found = judged(run(["ggggg"]), spike=missing)
+        assert found.outcome is INCONCLUSIVE and found.reason.startswith(told)

@@ -199,7 +199,7 @@ def test_of_two_rules_the_one_that_is_nearest_to_its_limit_is_told() -> None:
 
 
 def test_requests_that_nobody_knows_about_may_all_have_been_bad() -> None:
-    seconds = [Tally(100, 95, {"http 503": 2}, 0, {}, {}, {9: 3}), Tally(100, 100, {}, 0, {}, {})]
+    seconds = [Tally(100, 95, {"http 503": 2}, 0, {}, {9: 3}), Tally(100, 100, {}, 0, {})]
     for times in (1.0, 2.5):
         low, high = error_budget._interval(seconds, times, 0.95)
         assert (low, high) == (clopper_pearson(2, 200 * times, 0.95)[0], clopper_pearson(5, 200 * times, 0.95)[1])
@@ -259,12 +259,12 @@ def test_the_highest_burn_rate_is_that_of_the_lower_window_and_each_end_has_its_
     2 s, 5 and 10 % at 4 s, and 10 % both at 6 s: 10 times the budget, at least for one of so many instants, at most for
     each by itself.
     """
-    seconds = [Tally(100, 100 - bad, {"http 503": bad}, 0, {}, {}, {}) for bad in (0, 0, 10, 10, 20, 0)]
+    seconds = [Tally(100, 100 - bad, {"http 503": bad}, 0, {}) for bad in (0, 0, 10, 10, 20, 0)]
     burn = error_budget.ErrorBudget()._highest(Rule("1 h", 4, 2, 6.0), seconds, Objective(0.99), 2)
     assert (burn.rate, burn.at_s) == (pytest.approx(10), 6)
     assert burn.low == pytest.approx(100 * clopper_pearson(20, 200, 0.975)[0])
     assert burn.high == pytest.approx(100 * clopper_pearson(40, 400, 0.95)[1])
-    even = [Tally(100, 90, {"http 503": 10}, 0, {}, {}, {})] * 6
+    even = [Tally(100, 90, {"http 503": 10}, 0, {})] * 6
     of_several = error_budget.ErrorBudget()._highest(Rule("1 h", 4, 2, 6.0), even, Objective(0.99), 2)
     assert (of_several.rate, of_several.at_s) == (pytest.approx(10), 4), "the first of several that are as high"
     early = error_budget.ErrorBudget()._highest(Rule("1 h", 4, 2, 6.0), even[:2], Objective(0.99), 1)

@@ -21,7 +21,7 @@ QUICK_US, SLOW_US = (float(bucket_bounds_us(index)[1]) for index in (QUICK, SLOW
 
 def second(quick: int, slow: int = 0, failed: int = 0) -> Tally:
     latency = {index: count for index, count in ((QUICK, quick), (SLOW, slow)) if count}
-    return Tally(quick + slow + failed, quick + slow, {"http 503": failed} if failed else {}, 0, latency, latency)
+    return Tally(quick + slow + failed, quick + slow, {"http 503": failed} if failed else {}, 0, latency)
 
 
 def same(value: float) -> float:

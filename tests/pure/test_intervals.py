@@ -16,7 +16,7 @@ from harness.analysis.tallies import Tally
 def second(latencies_us: list[int], failed: int = 0) -> Tally:
     merged = dict(Counter(map(histogram.bucket_index, latencies_us)))
     intended = len(latencies_us) + failed
-    return Tally(intended, len(latencies_us), {"http 503": failed} if failed else {}, 0, merged, merged)
+    return Tally(intended, len(latencies_us), {"http 503": failed} if failed else {}, 0, merged)
 
 
 @pytest.mark.parametrize(("q", "needed"), [(0.95, 59), (0.99, 299), (0.999, 2995)])
@@ -190,10 +190,10 @@ def test_ranks_of_fewer_independent_requests_are_those_of_as_large_a_share(
 def test_of_six_requests_the_interval_of_the_median_goes_from_the_least_to_the_largest() -> None:
     """It holds with 96.9 %, 1 − 2 · ½⁶; of five nobody knows how little it may be."""
     latency = {histogram.bucket_index(us): 1 for us in (1000, 2000, 3000, 4000, 5000, 6000)}
-    found = intervals.latency_quantile_us([Tally(6, 6, {}, 0, latency, {}, {})], 0.5, 0.95)
+    found = intervals.latency_quantile_us([Tally(6, 6, {}, 0, latency)], 0.5, 0.95)
     assert found.interval == (pytest.approx(1000, rel=0.04), pytest.approx(6000, rel=0.04))
     fewer = dict(list(latency.items())[:5])
-    assert intervals.latency_quantile_us([Tally(5, 5, {}, 0, fewer, {}, {})], 0.5, 0.95).interval[0] == 0
+    assert intervals.latency_quantile_us([Tally(5, 5, {}, 0, fewer)], 0.5, 0.95).interval[0] == 0
 
 
 def test_of_one_request_the_share_is_open_to_one_side() -> None:

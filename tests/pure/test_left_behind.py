@@ -9,7 +9,7 @@ import pytest
 
 from harness.analysis.histogram import bucket_index
 from harness.criteria.recovery.recovery_time import RecoveryTime
-from harness.findings import Outcome
+from harness.findings import Finding, Outcome
 from harness.recording import Recording, Slice
 from harness.recording_marks import AttemptsMark
 from tests import recordings
@@ -46,6 +46,32 @@ def test_a_rare_request_that_is_as_before_is_none(seed: int) -> None:
     assert RecoveryTime().judge(with_rare_requests(0.05, 0.0, seed=seed)).outcome is Outcome.PASS
 
 
+def without_rare_in_the_baseline(run: Recording) -> Recording:
+    return dataclasses.replace(run, slices=tuple(each for each in run.slices if each.name != RARE or each.t > 30))
+
+
+def test_a_rare_request_that_is_new_and_fails_is_no_recovery() -> None:
+    """As of a stream that goes on under another name."""
+    found = RecoveryTime().judge(without_rare_in_the_baseline(with_rare_requests(0.04, 1.0)))
+    assert found.outcome is Outcome.INCONCLUSIVE
+    assert f"requests {RARE} since the spike failed, and there were none in the baseline: it is not" in found.reason
+
+
+@pytest.mark.parametrize("how", [FAILED, SLOW])
+def test_a_rare_request_that_is_new_and_slow_may_be_so_by_nature(how: str) -> None:
+    """And one of ten may fail, as of all together."""
+    failing = 1.0 if how == SLOW else 0.1
+    run = without_rare_in_the_baseline(with_rare_requests(0.04, failing, how))
+    assert RecoveryTime().judge(run).outcome is Outcome.PASS
+
+
+@pytest.mark.parametrize("name", ["connection /feed ended", "attempt WS /feed reconnect"])
+def test_names_that_have_failures_alone_are_none(name: str) -> None:
+    run = with_rare_requests(0.04, 0.0)
+    gone = tuple(Slice(t, "n", name, FAILED, 1, 0, {9: 1}) for t in range(33, 90, 6))
+    assert RecoveryTime().judge(dataclasses.replace(run, slices=(*run.slices, *gone))).outcome is Outcome.PASS
+
+
 def test_a_name_that_is_new_hides_none_that_is_left_behind() -> None:
     run = with_rare_requests(0.04, 1.0)
     new = Slice(60, "n", "GET /new", "ok", 9, 0, {bucket_index(20_000): 9})
@@ -75,3 +101,27 @@ def test_of_names_that_are_tried_again_the_one_that_fails_by_most_is_told() -> N
     both = dataclasses.replace(run, slices=(one, *run.slices), marks=(*run.marks, *other.marks))
     assert f"attempts of {RARE} since" in RecoveryTime().judge(both).reason
     assert f"attempts of {USUAL} since" in RecoveryTime(requests=USUAL).judge(both).reason
+
+
+def staying_slower(share: float, times: float, **criterion: float) -> Finding:
+    """20 requests/s of 20 ms, of which a share takes so many times as long from the spike on, and its finding."""
+    run, random = recordings.healthy(), np.random.default_rng(3)
+    end_s = run.header.phases[-1].end_s
+    intended_s = np.sort(random.uniform(0, end_s, 20 * end_s))
+    is_rare = random.random(len(intended_s)) < share
+    latency_s = 0.02 * np.exp(0.4 * random.standard_normal(len(intended_s)))
+    latency_s *= np.where(is_rare & (intended_s >= 30), times, 1.0)
+    kinds = [("n", USUAL, "ok"), ("n", RARE, "ok")]
+    slices = sliced(intended_s, is_rare.astype(np.int64), latency_s, kinds)
+    return RecoveryTime(**criterion).judge(dataclasses.replace(run, slices=slices))
+
+
+@pytest.mark.parametrize("share", [0.04, 0.1])
+def test_a_rare_request_that_stays_slower_within_the_floor_is_no_recovery(share: float) -> None:
+    found = staying_slower(share, 4)
+    assert found.outcome is Outcome.INCONCLUSIVE
+    assert f"the latency of {RARE} stays" in found.reason and "times as long as in the baseline" in found.reason
+    # By 1.3 times it is within what is accepted, and so is any with slower_ratio = 0.
+    assert staying_slower(share, 1.3).outcome is Outcome.PASS
+    assert staying_slower(share, 4, slower_ratio=0).outcome is Outcome.PASS
+    assert staying_slower(share, 4, slo_s=0.5).outcome is Outcome.PASS

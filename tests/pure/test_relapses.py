@@ -44,7 +44,10 @@ def passed(outside: Iterable[int], normal: Band = STEADY, failed: Iterable[int] 
         ([3, 40], [40]),  # those of the spike are none of them
         ([29, 40], []),  # two are more than one
         ([40, 41], []),  # nor two together
-        ([4, 14, 40], [40]),  # 14 is too near to the spike
+        ([4, 5, 6, 8, 40], [40]),  # nor those that go on from it
+        ([4, 14, 40], []),  # 14 is too near to the spike to be passed over, and so the target had relapsed
+        ([7, 40], [40]),  # two windows are no return, so 7 is the spike's
+        ([8, 40], []),
         ([], []),
     ],
 )
@@ -56,8 +59,15 @@ def test_one_window_that_is_alone_is_passed_over_where_the_baseline_is_steady(
 
 @pytest.mark.parametrize(("other", "is_passed"), [(29, True), (30, False)])
 def test_alone_is_more_than_ten_windows_from_any_other(other: int, is_passed: bool) -> None:
-    """The other one is a run of three, which is never passed over."""
-    assert passed([other - 2, other - 1, other, 40]) == ([40] if is_passed else [])
+    """The other one is the end of the spike's own, which is never passed over."""
+    assert passed([*range(FIRST_AFTER, other + 1), 40]) == ([40] if is_passed else [])
+
+
+@pytest.mark.parametrize("second", [31, 45, 59])
+def test_an_outage_and_a_single_window_later_are_two(second: int) -> None:
+    """However far apart: an outage of a second every half a minute leaves no more than two in a minute."""
+    assert passed([18, 19, second]) == []
+    assert passed([10, second]) == []
 
 
 @pytest.mark.parametrize(

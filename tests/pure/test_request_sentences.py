@@ -12,8 +12,8 @@ from harness.criteria.requests.latency_quantile import LatencyQuantile
 from harness.findings import Outcome
 
 PASS, INCONCLUSIVE, FAIL = Outcome.PASS, Outcome.INCONCLUSIVE, Outcome.FAIL
-FAILED = Tally(200, 190, {"http 503": 8, "timeout": 2}, 0, {1000: 190}, {})
-CUT_OFF = Tally(200, 187, {"http 503": 10}, 0, {1000: 187}, {}, {5: 3})
+FAILED = Tally(200, 190, {"http 503": 8, "timeout": 2}, 0, {1000: 190})
+CUT_OFF = Tally(200, 187, {"http 503": 10}, 0, {1000: 187}, {5: 3})
 
 
 @pytest.mark.parametrize(
@@ -62,9 +62,7 @@ def test_what_is_said_of_failures(
     assert said in told
     of_herd = " of this herd" if is_herd else ""
     assert told.startswith(f"10 of 200 requests{of_herd} failed, ")
-    assert (
-        ErrorRatio()._reason(PASS, Tally(5, 5, {}, 0, {}, {}), (0, 0.1), False).startswith("0 of 5 requests failed; ")
-    )
+    assert ErrorRatio()._reason(PASS, Tally(5, 5, {}, 0, {}), (0, 0.1), False).startswith("0 of 5 requests failed; ")
 
 
 @pytest.mark.parametrize(
@@ -102,10 +100,10 @@ def test_what_is_said_of_failures(
             "around the limit of 500 ms (5 % of the requests failed), and 3 had no answer when the run was cut off; a "
             "run to its end would narrow it",
         ),
-        (INCONCLUSIVE, Tally(58, 58, {}, 0, {}, {}), (0.4, math.inf), "59 samples needed for p95, 58 seen"),
+        (INCONCLUSIVE, Tally(58, 58, {}, 0, {}), (0.4, math.inf), "59 samples needed for p95, 58 seen"),
         (
             INCONCLUSIVE,
-            Tally(59, 59, {}, 0, {}, {}),
+            Tally(59, 59, {}, 0, {}),
             (0.4, 0.9),
             "p95 lies between 400 ms and 900 ms, around the limit",
         ),

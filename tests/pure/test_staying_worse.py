@@ -10,8 +10,10 @@ from scipy.stats import binomtest
 from harness.analysis.histogram import bucket_index
 from harness.analysis.quality import ServiceLevel
 from harness.criteria.recovery._left_behind import left_behind
+from harness.criteria.recovery._slower_names import slower_names
 from harness.criteria.recovery._wandering import Wandering, wandering_of
 from harness.recording import Recording, Slice
+from harness.recording_header import Phase
 from harness.recording_values import ITERATION, OK
 from tests.pure.test_baseline_band import learned
 from tests.recordings import healthy
@@ -125,3 +127,41 @@ def test_a_baseline_that_wanders_takes_fifteen_independent_windows_and_two_minut
     assert wandering_of(drifting, window_s, 0.3) == (None if drifting.drift.is_told else Wandering(baseline_s, 0.3))
     harmless = replace(steady, drift=replace(steady.drift, correlation=correlation, reaches=False))
     assert wandering_of(harmless, window_s, 0.3) is None
+
+
+def by_second(name: str, from_s: int, us: tuple[int, ...], of_each: int) -> tuple[Slice, ...]:
+    """One second after the other, of these latencies."""
+    return tuple(
+        Slice(from_s + at, "w", name, OK, of_each, 0, {bucket_index(each): of_each}) for at, each in enumerate(us)
+    )
+
+
+@pytest.mark.parametrize(
+    ("since_us", "names", "is_slower"),
+    [
+        ((40_000, 44_000) * 5, 2, True),
+        # Nine of the latter half are too few, and so are nine before.
+        (((40_000, 44_000) * 5)[:9], 2, False),
+        ((40_000, 44_000) * 5, 1, False),  # the only name is all requests
+        ((20_000, 22_000) * 5, 2, False),
+        # By 1.12 times, where neighbours differ by 1.1: proven at 0.25 and 0.17 %, and not at 0.1 %.
+        ((22_400, 24_640) * 5, 2, True),
+        ((22_400, 24_640) * 5, 3, True),
+        ((22_400, 24_640) * 5, 5, False),
+    ],
+)
+def test_a_name_stays_slower_where_that_is_proven_of_ten_answers(
+    since_us: tuple[int, ...], names: int, is_slower: bool
+) -> None:
+    before = by_second("GET /a", 0, (20_000, 22_000) * 5, 1)
+    others = [by_second(f"GET /{number}", 0, (20_000, 22_000) * 25, 9) for number in range(names - 1)]
+    made = run(before, by_second("GET /a", 40, since_us, 1), *others)
+    found = slower_names(made, 1, Phase("baseline", *BASELINE_S), Phase("end", *SINCE_S))
+    assert set(found) == ({"GET /a"} if is_slower else set())
+    if is_slower:
+        times = since_us[0] / 20_000
+        assert found["GET /a"].ratio == pytest.approx(times, rel=1e-3)
+        assert found["GET /a"].slower_s == pytest.approx((times - 1) * 0.022, rel=1e-2)
+    if len(since_us) == 9:
+        turned = run(by_second("GET /a", 0, since_us[:9], 1), by_second("GET /a", 40, (90_000, 99_000) * 5, 1), *others)
+        assert not slower_names(turned, 1, Phase("baseline", *BASELINE_S), Phase("end", *SINCE_S))

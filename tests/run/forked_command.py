@@ -56,10 +56,10 @@ def report_in_a_fork(directory: Path, formats: str, console: str) -> int:
 
 
 def command_in_a_fork(
-    command: Sequence[str], *, capture_output: bool, text: bool, check: bool
+    command: Sequence[str], *, capture_output: bool, text: bool, check: bool, timeout: float
 ) -> subprocess.CompletedProcess[str]:
     """As :func:`subprocess.run` of ``python -m harness.cli …``, in a fork of this process."""
-    assert capture_output and text and not check
+    assert capture_output and text and not check and timeout
     with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
         code = ForkedCommand(command, start_new_session=False, env=os.environ, stdout=out, stderr=err).wait()
         for file in (out, err):

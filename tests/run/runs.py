@@ -41,7 +41,9 @@ came so late that somebody waited for its user, are not judged, unless that is w
 VERDICT_ONLY = ("--report-formats", "verdict_json")
 """Drawing report.html takes as much of the machine as the rest of a short run, and most tests do not look at it."""
 ALL_REPORTS = ("--report-formats", "html,junit,markdown,verdict_json")
-"""All of ours: what others have put beside them is not what these tests are about."""
+"""Springback's own formats, without any that was added to ``reports/``."""
+WITHOUT_PAGE = ("--report-formats", "junit,markdown,verdict_json")
+"""All but the one that takes long to draw, where other cases of the same test have it."""
 
 PATIENCE_S = 150
 """For what a run does in seconds, before it is given up; a busy machine takes many times as long."""
@@ -131,20 +133,25 @@ class Run:
     began_s: float = field(default_factory=time.monotonic)
     starter: int = field(default_factory=threading.get_ident)
     """The thread that started it: several make runs at one time."""
+    read_bytes: dict[Path, int] = field(default_factory=dict)
+    """Recording → how long it was when it was read last."""
 
     @property
     def err(self) -> str:
         return self.err_file.read_text(errors="replace")
 
-    def until(self, condition: Callable[[], object], what: str, within_s: float = PATIENCE_S) -> None:
+    def until(
+        self, condition: Callable[[], object], what: str, within_s: float = PATIENCE_S, every_s: float = 0.05
+    ) -> None:
         """Waits for a condition; the run's own words are in the assertion when it does not come true."""
         deadline_s = time.monotonic() + within_s
         while not condition():
             ended = f", and the run ended with {code}" if (code := self.process.poll()) is not None else ""
-            late = time.monotonic() > deadline_s
-            if (ended or late) and not condition():
+            if ended or time.monotonic() > deadline_s:
+                if condition():
+                    return
                 raise AssertionError(f"not within {within_s} s: {what}{ended}\n{self.err[-4000:]}")
-            time.sleep(0.05)
+            time.sleep(every_s)
 
     @property
     def phase(self) -> str:
@@ -200,11 +207,14 @@ class Run:
             words = self.err[-4000:]
             self.kill_all()
             raise AssertionError(f"still running after {within_s} s\n{words}") from None
-        with naps() as clock:
-            while self.family and clock.now_s < gone_within_s:
-                time.sleep(0.05)
-        left_over = tuple(_told(process) for process in self.family)
-        self.kill_all()
+        there = self.family
+        if there:
+            with naps() as clock:
+                while there and clock.now_s < gone_within_s:
+                    time.sleep(0.05)
+                    there = self.family
+        left_over = tuple(_told(process) for process in there)
+        self._kill(there)
         return Finished(
             code,
             self.out_file.read_text(errors="replace"),
@@ -215,7 +225,10 @@ class Run:
         )
 
     def kill_all(self) -> None:
-        for process in self.family:
+        self._kill(self.family)
+
+    def _kill(self, processes: Sequence[psutil.Process]) -> None:
+        for process in processes:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
         self.process.wait()
@@ -357,23 +370,26 @@ def has_slice(run: Run, t: int) -> bool:
     """Whether a slice of second ``t``, or of a later one, is in the recording already: on a busy machine some second
     may have none.
     """
-    for path in run.runs_dir.glob(f"*/{FILE_NAME}"):
-        with contextlib.suppress(RecordingError):  # not even its header is there
-            if any(piece.t >= t for piece in read(path).slices):
-                return True
-    return False
+    return any(piece.t >= t for recording in _grown(run) for piece in recording.slices)
 
 
 def told_unanswered(run: Run) -> bool:
     """Whether the reports so far say that requests, more than a few, have no answer yet."""
+    return any(
+        sum(piece.count for piece in recording.slices if piece.outcome == UNFINISHED) >= 8 for recording in _grown(run)
+    )
+
+
+def _grown(run: Run) -> Iterator[Recording]:
+    """The recordings of a run that have grown since they were asked for last: to read one takes milliseconds, and who
+    waits for something asks 20 times a second.
+    """
     for path in run.runs_dir.glob(f"*/{FILE_NAME}"):
-        try:
-            recording = read(path)
-        except RecordingError:
-            continue  # not even its header is there
-        if sum(piece.count for piece in recording.slices if piece.outcome == UNFINISHED) >= 8:
-            return True
-    return False
+        size = path.stat().st_size
+        if run.read_bytes.get(path) != size:
+            run.read_bytes[path] = size
+            with contextlib.suppress(RecordingError):  # not even its header is there
+                yield read(path)
 
 
 def _belongs(pid: int, run: Run) -> bool:

@@ -35,7 +35,8 @@ def stopped_early(directory: Path, why: str, way: str) -> Outcome:
     forked = runs.processes(2) if way == "forked" else ()
     with service.running() as target:
         lengths = LONG if scenario == "crowd_http.py" else ("--baseline-s", "60")
-        options = ("--stop-when", rules, "--report-formats", "html,junit,markdown,verdict_json")
+        formats = runs.ALL_REPORTS if why == "silence" else runs.WITHOUT_PAGE
+        options = ("--stop-when", rules, *formats)
         variables = {"SHAPE": "flash_crowd"}
         run = runs.locust(directory, scenario, *lengths, *options, *forked, host=target.url, variables=variables)
         run.until_phase("baseline")
@@ -71,8 +72,10 @@ def assert_stopped_early(outcome: Outcome) -> None:
     assert verdict["reason"].startswith("STOPPED EARLY")
     assert done.count() == end.requests + end.unfinished + done.count("unserved")
     assert not any(mark.event == "lost" for mark in done.recording.node_events)
-    for report in ("report.html", "report.md", "junit.xml"):
-        assert end.reason.split(":")[0].replace(">", "&gt;") in _plain((done.directory / report).read_text()), report
+    reports = [path for path in done.directory.iterdir() if path.suffix in (".html", ".md", ".xml")]
+    assert len(reports) >= 2
+    for report in reports:
+        assert end.reason.split(":")[0].replace(">", "&gt;") in _plain(report.read_text()), report
     assert "STOPPED EARLY" in done.out
 
 
@@ -92,6 +95,7 @@ def test_requests_that_nobody_answers_stop_a_run_of_several_load_processes_and_a
     assert_stopped_early(outcome)
     assert outcome.gone_s <= GONE_S
     assert outcome.done.recording.end is not None and outcome.done.recording.end.unfinished > 0
+    assert (outcome.done.directory / "report.html").is_file()
 
 
 @together(stopped_early, why=["down"], way=["local"])

@@ -433,7 +433,7 @@ def full_before(directory: Path) -> Outcome:
 def test_a_disk_that_is_full_before_the_run_is_said_and_no_load_is_made(outcome: Outcome) -> None:
     outcome.done.ended_well(code=2)
     assert outcome.requests == 0
-    assert "the disk is full" in outcome.done.err
+    assert "(the disk is full); free some space, or name another directory with --runs-dir" in outcome.done.err
 
 
 def full_in_mid_run(directory: Path) -> tuple[Finished, bytes, float]:

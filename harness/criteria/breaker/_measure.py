@@ -114,6 +114,17 @@ class BreakerBehaviour:
         return self.has_opened or any(math.isfinite(instance.opened.by_s) for instance in self.instances)
 
     @property
+    def open_before(self) -> str:
+        """How it was open before its dependency failed: then it did not open for that. Empty where it was closed."""
+        told = [instance.source for instance in self.instances if instance.was_open]
+        if told:
+            return f"{', '.join(told)} was open before its dependency failed: begin with a closed breaker"
+        if self.open_before_s is None:
+            return ""
+        early = f"open before the failure: requests failed fast from {self.open_before_s} s on"
+        return f"{early}, the dependency from {self.injected_s:.1f} s on: begin with a closed breaker"
+
+    @property
     def failed_fast(self) -> int:
         return sum(second.failed_fast for second in self.seconds)
 

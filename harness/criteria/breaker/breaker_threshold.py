@@ -21,7 +21,7 @@ class BreakerThreshold(BreakerCriterion):
     Each instance counts for itself, so the figure is all of them ÷ instances. What was under way when it opened is
     among them. Only the signature of an open breaker tells an answer that was tried from one that was not. What had no
     answer may have been tried or not, so it is in the interval's upper end alone. Where it never opened, all calls that
-    the dependency counted in the failure were tried.
+    the dependency counted in the failure were tried. One that was open before the failure has opened for nothing of it.
     """
 
     follows = ("breaker_opens",)
@@ -54,7 +54,9 @@ class BreakerThreshold(BreakerCriterion):
         low, high = interval
         each = "" if instances == 1 else f" by each of {instances} instances"
         if math.isinf(high):
-            return f"it was not open after {low:.4g} calls{each} to a dependency that failed, limit {self.limit:g}"
+            reason = f"it was not open after {low:.4g} calls{each} to a dependency that failed, limit {self.limit:g}"
+            more = "; a longer failure, or more requests in it, would settle it"
+            return reason + (more if outcome is Outcome.INCONCLUSIVE else "")
         reason = f"{low:.4g} to {high:.4g} calls{each} had failed when it was open, limit {self.limit:g}"
         if outcome is not Outcome.INCONCLUSIVE:
             return reason
@@ -67,6 +69,8 @@ class BreakerThreshold(BreakerCriterion):
 
 def _missing(measured: BreakerBehaviour, remedy: str) -> str:
     """Why the calls that were tried cannot be counted; empty when they can."""
+    if measured.open_before:
+        return measured.open_before
     if measured.has_opened and not measured.signature:
         return with_remedy("no answer had the signature of an open breaker, so nobody knows which calls failed", remedy)
     if not measured.has_opened and measured.leak is None:

@@ -81,4 +81,4 @@ class FastFailLatency(BreakerCriterion, Estimate):
 
 def _tally(second: Second) -> Tally:
     """The fast failures of a second as if they were what was asked for, which here they are."""
-    return Tally(second.failed_fast, second.failed_fast, {}, 0, second.fast, second.fast)
+    return Tally(second.failed_fast, second.failed_fast, {}, 0, second.fast)

@@ -21,6 +21,7 @@ class ConnectionsAllowed(Guard):
     """
 
     title = "connections to hosts that were not allowed"
+    may_guard_nothing = True
     unit = "connections"
 
     def judge(self, recording: Recording) -> Finding:

@@ -91,6 +91,7 @@ class EnoughUsers(Guard):
     """
 
     title = "arrivals that waited for a free user"
+    may_guard_nothing = True
     unit = "ratio"
     guarded = (CLIENTS,)
     of_generator = True

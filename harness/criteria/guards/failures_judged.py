@@ -41,6 +41,7 @@ class FailuresJudged(Guard):
     """
 
     title = "failures that no criterion looks at"
+    may_guard_nothing = True
     unit = "ratio"
     guarded: ClassVar[tuple[str, ...]] = ()
 
@@ -60,7 +61,7 @@ class FailuresJudged(Guard):
         sure = 1 - 2 * CHANCE / max(1, len(found))
         told = [each for each in found if clopper_pearson(each.failed, each.requests, sure)[0] > self.limit]
         if not told:
-            reason = f"nowhere have more than {percent(self.limit)} failed that no criterion looks at"
+            reason = f"wherever more than {percent(self.limit)} failed, a criterion shows it"
             return self.finding(Outcome.PASS, reason)
         told.sort(key=lambda each: -each.ratio)
         more = f"; and {len(told) - MOST_TOLD} more" if len(told) > MOST_TOLD else ""

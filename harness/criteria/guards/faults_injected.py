@@ -23,6 +23,7 @@ class FaultsInjected(Guard):
     """
 
     title = "faults as planned"
+    may_guard_nothing = True
     unit = "s"
 
     late_limit_s: float = parameter(2.0, "how far from its planned instant a fault may be injected or undone")

@@ -22,6 +22,7 @@ class ReleaseSkew(Guard):
     """
 
     title = "release skew"
+    may_guard_nothing = True
     unit = "s"
     guarded = (CLIENTS,)
     of_generator = True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -10,14 +11,16 @@ from harness.criteria._criterion import Guard
 from harness.findings import Finding, Outcome
 from harness.recording import End, Recording
 from harness.recording_marks import LOST
+from harness.recording_values import UNSERVED
 
 
 @dataclass(frozen=True)
 class RunComplete(Guard):
     """The run came to its planned end, and its recording is whole.
 
-    Whole: every line that was written is there once, as it was written, and the requests in them are those that the
-    load processes counted. Judged for every run. It voids nothing: what was proven up to the interruption stays proven.
+    Whole: every line that was written is there once, as it was written, the requests in them are those that the load
+    processes counted, and each iteration that began has one. Judged for every run. It voids nothing: what was proven up
+    to the interruption stays proven.
     """
 
     title = "run complete"
@@ -54,6 +57,16 @@ def _account(recording: Recording, end: End) -> Iterator[str]:
     if requests > end.requests:
         ended = f"{end.requests:,} requests ended"
         yield f"{ended}, but {requests:,} were recorded: some of them twice, or of another run"
+    # By the second: requests that are missing there and too many elsewhere add up to what was counted.
+    begun, recorded = Counter[int](), Counter[int]()
+    for starts in recording.starts:
+        begun[int(starts.t // 1)] += sum(starts.starts.values())
+    for piece in recording.slices:
+        if piece.outcome != UNSERVED:
+            recorded[piece.t] += piece.count if piece.starts is None else piece.starts
+    if missing := begun - recorded:
+        between = f"between {min(missing)} and {max(missing) + 1} s"
+        yield f"{missing.total():,} iterations began {between} of which no request was recorded"
 
 
 def _evidence(recording: Recording) -> dict[str, float | str | None]:

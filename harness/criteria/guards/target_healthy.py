@@ -95,12 +95,12 @@ def _last_requests_failed(recording: Recording) -> str:
     if baseline is None or not generator.is_complete(recording):
         return ""
     last = max(recording.header.phases, key=lambda phase: phase.end_s)
-    usual = max(
+    usual_level = max(
         level_at(level, baseline.start_s),
         level_at(level, baseline.end_s - SHORTLY_S),
         *(y for t, y in level if baseline.start_s <= t < baseline.end_s),
     )
-    if last == baseline or level_at(level, last.end_s - SHORTLY_S) > usual:
+    if last == baseline or level_at(level, last.end_s - SHORTLY_S) > usual_level:
         return ""
     pieces = phases.judged(recording, "").slices
     in_last = [piece for piece in pieces if last.start_s <= piece.t < last.end_s and piece.outcome != UNSERVED]
@@ -109,8 +109,9 @@ def _last_requests_failed(recording: Recording) -> str:
     before = [piece for piece in pieces if baseline.start_s <= piece.t < baseline.end_s]
     usual_of, last_of = _by_name(recording, before), _by_name(recording, in_last)
     for name in sorted(last_of):
-        usually = tallies.tally(tuple(usual_of.get(name, ())))
-        if not usually.ok or usually.ok < USUALLY * usually.intended:
+        usual = usual_of.get(name, ())
+        well, intended = sum(piece.count for piece in usual if piece.outcome == OK), sum(piece.count for piece in usual)
+        if not well or well < USUALLY * intended:
             continue
         if said := _failed_to_the_end(last_of[name], last.end_s, f"requests of {name}"):
             return said

@@ -23,6 +23,7 @@ class UserExceptions(Guard):
     """
 
     title = "exceptions in users' code"
+    may_guard_nothing = True
     unit = "exceptions"
     guarded: ClassVar[tuple[str, ...]] = ()
 

@@ -25,6 +25,7 @@ class UserMix(Guard):
     """
 
     title = "change in the mix of users"
+    may_guard_nothing = True
     unit = "ratio"
     guarded: ClassVar[tuple[str, ...]] = (BASELINE,)
 
@@ -40,7 +41,7 @@ class UserMix(Guard):
         mixes = {phase.name: _mix(recording, phase) for phase in recording.header.phases}
         mixes = {name: mix for name, mix in mixes.items() if mix.total()}
         if len({user_class for mix in mixes.values() for user_class in mix}) < 2:
-            return self.finding(Outcome.PASS, "one class of users, or users that Locust deals out by itself")
+            return self.finding(Outcome.PASS, "there is one class of users, or Locust itself deals them out")
         usual = mixes.pop(self.baseline, None)
         if not usual or not mixes:
             told = f"nobody was started in the {self.baseline}, so there is no mix to compare with"

@@ -59,13 +59,14 @@ class UsersStayed(Guard):
     """
 
     title = "users stayed"
+    may_guard_nothing = True
     unit = "ratio"
 
     lower_limit: float = parameter(0.99, "smallest share of the planned users of a phase that is there", highest=1)
 
     def judge(self, recording: Recording) -> Finding:
         if recording.header.level_unit == STARTS_PER_S:
-            return self.finding(Outcome.PASS, "arrivals set the pace here, whoever has left")
+            return self.finding(Outcome.PASS, "arrivals set the pace, not users")
         phases = list(users(recording))
         if not phases:
             return self.finding(Outcome.PASS, "no load process has told how many of its users were there")

@@ -24,6 +24,7 @@ class WarmUpHealthy(Guard):
     """
 
     title = "failures while users got ready"
+    may_guard_nothing = True
     unit = "ratio"
     of_target = True
 

@@ -25,6 +25,7 @@ class WindDownHealthy(Guard):
     """
 
     title = "failures after the last phase"
+    may_guard_nothing = True
     unit = "ratio"
     guarded: ClassVar[tuple[str, ...]] = ()
 

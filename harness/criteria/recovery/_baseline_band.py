@@ -187,7 +187,7 @@ def _drift(log_latency: FloatArray, allowed_ratio: float) -> Drift:
     return Drift(len(residual), _raw_autocorrelation(residual), 3 * deviation >= math.log(allowed_ratio))
 
 
-def larger(before: FloatArray, after: FloatArray) -> bool:
+def larger(before: FloatArray, after: FloatArray, chance: float = PROOF) -> bool:
     """Whether the mean of correlated windows is proven to be larger after than before: Welch's test with as many
     windows as are independent.
     """
@@ -196,7 +196,7 @@ def larger(before: FloatArray, after: FloatArray) -> bool:
     residuals = [values - values.mean() for values in (before, after)]
     effective = [max(2.0, _independent(residual)) for residual in residuals]
     square = sum(float(each.var(ddof=1)) / n for each, n in zip(residuals, effective, strict=True))
-    quantile = student_quantile(1 - PROOF, min(effective) - 1)
+    quantile = student_quantile(1 - chance, min(effective) - 1)
     return bool(after.mean() - before.mean() > quantile * math.sqrt(square))
 
 

@@ -27,6 +27,7 @@ from harness.criteria.recovery._left_behind import left_behind
 from harness.criteria.recovery._levels import Posterior
 from harness.criteria.recovery._recovery import Recovery, Settings, Slowdown, State
 from harness.criteria.recovery._relapses import is_lasting, passed_over, relapses
+from harness.criteria.recovery._slower_names import slower_names
 from harness.criteria.recovery._wandering import wandering_of
 from harness.recording import Recording
 from harness.recording_header import Phase
@@ -72,7 +73,8 @@ def measure(recording: Recording, settings: Settings | None = None) -> Recovery:
     back_s = spike.end_s + math.ceil(found.recovery_s)
     later = mean_log_latency(recording, Phase(after.name, back_s, end_s), settings.window_s)
     # A return within the floors may be gradual: what stays is what the end shows.
-    last = mean_log_latency(recording, Phase(after.name, (back_s + end_s) // 2, end_s), settings.window_s)
+    end = Phase(after.name, (back_s + end_s) // 2, end_s)
+    last = mean_log_latency(recording, end, settings.window_s)
     ratio, lasting_ratio = _slower(log_latency, later), _slower(log_latency, last)
     misses = ratio is not None and not settings.slo_s and ratio * usual_p95_s > slo.overall_s
     usually_s, since_s = (baseline.start_s, baseline.end_s), (back_s, end_s)
@@ -81,6 +83,7 @@ def measure(recording: Recording, settings: Settings | None = None) -> Recovery:
         found,
         slower_ratio=ratio if misses else None,
         lasting=lasting,
+        lasting_by_name=slower_names(recording, settings.window_s, baseline, end),
         left_behind=left_behind(recording, slo, 0 if settings.slo_s else settings.floor_s, usually_s, since_s),
         attempts_failing=attempts_failing(recording, usually_s, since_s),
     )

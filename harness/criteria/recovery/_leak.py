@@ -35,7 +35,7 @@ SEGMENTS = 3
 LASTING = 2
 """So many times as long as ever before a rise has to pause, so that it has stopped."""
 SMOOTHED = 5
-"""Samples, of which the median is taken where a single one says too little."""
+"""So many samples have their median taken where a single one says too little."""
 STEADY_SHARE = 0.5
 """A segment grows when its own slope is at least this share of the overall one."""
 LONGER = 4

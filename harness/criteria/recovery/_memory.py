@@ -19,6 +19,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from harness.analysis import phases
 from harness.analysis.lazy import FloatArray, np
 from harness.analysis.processes import ProcessSeries, processes
 from harness.analysis.restarts import Restart, restarts
@@ -273,9 +274,8 @@ def _other_loads(
 def _requests_per_s(recording: Recording, phase: Phase) -> float | None:
     """None where the load of the phase was not steady, or it was too short to tell."""
     counts = np.zeros(phase.duration_s)
-    for piece in recording.slices:
-        if phase.start_s <= piece.t < phase.end_s:
-            counts[piece.t - phase.start_s] += piece.count
+    for piece in phases.slices_of(recording, phase):
+        counts[piece.t - phase.start_s] += piece.count
     if len(counts) < 3 * MINIMUM_SAMPLES:
         return None
     thirds = [float(third.mean()) for third in np.array_split(counts, 3)]

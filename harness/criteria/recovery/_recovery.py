@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import Enum
 
 from harness.analysis.quality import ServiceLevel
@@ -90,6 +91,8 @@ class Recovery:
     """Of the latter half of the time since the recovery, where its latency is proven to be longer than the baseline's,
     however little that is.
     """
+    lasting_by_name: Mapping[str, Slowdown] = field(default_factory=dict)
+    """The same of the request names of which it is proven, where there are several."""
     baseline_s: int = 0
     """How long the baseline was."""
     wandering: Wandering | None = None

@@ -17,8 +17,9 @@ def passed_over(seen: Windows, outside: BoolArray, first_after: int, k: int, nor
     are more than that.
 
     Of a target whose baseline differs by no more than chance that is one window, apart from all others by k windows
-    and so far from the spike. Where the baseline's windows differ by more, slow windows come and go: in twos, and as
-    many as a baseline with one more would make expect.
+    and so far from the spike; none where the target had relapsed besides, since twice is no chance, however far apart.
+    Where the baseline's windows differ by more, slow windows come and go: in twos, and as many as a baseline with one
+    more would make expect.
     """
     passed = np.zeros_like(outside)
     after = len(outside) - first_after
@@ -33,7 +34,8 @@ def passed_over(seen: Windows, outside: BoolArray, first_after: int, k: int, nor
             continue
         alone = len(run) == 1 and apart > k
         passed[run] = alone or (bool(varying) and len(run) <= 2 and not failed[run].any())
-    return passed if passed.sum() <= 1 + usual else np.zeros_like(outside)
+    single = 0 if relapses(outside & ~passed, first_after) else 1
+    return passed if passed.sum() <= single + usual else np.zeros_like(outside)
 
 
 def relapses(not_normal: BoolArray, first_after: int) -> tuple[int, ...]:

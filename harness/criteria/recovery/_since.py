@@ -68,9 +68,11 @@ def in_words(instants_s: tuple[float, ...]) -> str:
 
 
 def _behind(name: LeftBehind, since: str, phases: Named) -> str:
+    before = f"{name.bad_before:,} of {name.requests_before:,} in the {phases.baseline}: it is not back"
+    if not name.requests_before:
+        before = f"there were none in the {phases.baseline}: it is not well"
     return (
-        f"{name.bad:,} of {name.requests:,} requests {name.name} since {since} {name.how}, and "
-        f"{name.bad_before:,} of {name.requests_before:,} in the {phases.baseline}: it is not back, though all "
+        f"{name.bad:,} of {name.requests:,} requests {name.name} since {since} {name.how}, and {before}, though all "
         f"together are; a criterion of its own, with requests = {name.name}, would judge it"
     )
 

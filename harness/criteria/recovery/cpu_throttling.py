@@ -59,7 +59,7 @@ class CpuThrottling(Criterion):
         if not known:
             return self.inconclusive(
                 "no container was sampled; if the target runs in one, name it with --probe, and its CPU quota is "
-                "looked at, too"
+                "judged, too"
             )
         start_s, end_s = stretch[0].start_s, stretch[-1].end_s
         worst = max(

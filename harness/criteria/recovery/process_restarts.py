@@ -15,6 +15,8 @@ from harness.plugins import parameter
 from harness.recording import Recording
 from harness.recording_values import Scalar
 
+MOST_LISTED = 5
+
 
 @dataclass(frozen=True)
 class ProcessRestarts(Criterion):
@@ -82,6 +84,7 @@ def _names(known: Iterable[str]) -> str:
     return names[0] if len(names) == 1 else f"{len(names)} processes"
 
 
-def _listed(found: Iterable[Restart | Ended], most: int = 5) -> str:
+def _listed(found: Iterable[Restart | Ended]) -> str:
     told = [str(each) for each in found]
-    return ", ".join([*told[:most], *([f"{len(told) - most} more"] if len(told) > most else [])])
+    more = [f"{len(told) - MOST_LISTED} more"] if len(told) > MOST_LISTED else []
+    return ", ".join([*told[:MOST_LISTED], *more])

@@ -13,7 +13,7 @@ from harness.criteria._criterion import BaselineWanted
 from harness.criteria._outcome import against, percent, seconds, titled
 from harness.criteria._seen import Seen
 from harness.criteria.recovery._episode import measure
-from harness.criteria.recovery._recovery import Recovery, Settings, State
+from harness.criteria.recovery._recovery import Recovery, Settings, Slowdown, State
 from harness.criteria.recovery._since import Named, doubt_since, in_words
 from harness.findings import CLIENTS, Finding, Outcome
 from harness.plugins import parameter
@@ -107,9 +107,9 @@ class RecoveryTime(JudgesAnswers):
                 "requests miss the SLO does not show that the target is as good as before; a canary stream of more "
                 "requests/s would tell how many do"
             )
-        if outcome is Outcome.PASS and self._stays_slower(measured):
+        if outcome is Outcome.PASS and (slower := self._slower(measured)):
             return (
-                f"{self._slowdown(measured)}: no harm by floor_s = {seconds(self.floor_s)}, but the target is not as "
+                f"{slower}: no harm by floor_s = {seconds(self.floor_s)}, but the target is not as "
                 f"good as before; a smaller floor_s would judge it, slower_ratio = 0 would accept it"
             )
         if outcome is Outcome.FAIL or measured.since is None or measured.band is None:
@@ -129,17 +129,27 @@ class RecoveryTime(JudgesAnswers):
             return f"less load in the {self.baseline} would settle it"
         return f"{' with '.join(wanted)}, or less load, would settle it"
 
-    def _stays_slower(self, measured: Recovery) -> bool:
-        """Whether it stays slower than is accepted, by as much as a load generator can tell."""
-        if not self.slower_ratio or self.slo_s or measured.lasting is None:
-            return False
-        return measured.lasting.ratio >= self.slower_ratio and measured.lasting.slower_s >= RESOLUTION_S
+    def _slower(self, measured: Recovery) -> str:
+        """What stays slower than is accepted, by as much as a load generator can tell: all requests, or those of the
+        name that does so most; empty where nothing does.
+        """
+        if not self.slower_ratio or self.slo_s:
+            return ""
+        if measured.lasting is not None and self._is_too_slow(measured.lasting):
+            return self._slowdown(measured.lasting)
+        slower = {name: by for name, by in measured.lasting_by_name.items() if self._is_too_slow(by)}
+        # Of one that misses its SLO more is to be said, and is.
+        if not slower or measured.left_behind is not None:
+            return ""
+        worst = max(slower, key=lambda name: slower[name].ratio)
+        return self._slowdown(slower[worst], f" of {worst}")
 
-    def _slowdown(self, measured: Recovery) -> str:
-        assert measured.lasting is not None
-        ratio, slower_s = measured.lasting.ratio, measured.lasting.slower_s
-        longer = f"its p95 {slower_s * 1e3:.2g} ms longer"
-        return f"the latency stays {ratio:.2g} times as long as in the {self.baseline}, {longer}"
+    def _is_too_slow(self, by: Slowdown) -> bool:
+        return by.ratio >= self.slower_ratio and by.slower_s >= RESOLUTION_S
+
+    def _slowdown(self, by: Slowdown, of: str = "") -> str:
+        longer = f"its p95 {by.slower_s * 1e3:.2g} ms longer"
+        return f"the latency{of} stays {by.ratio:.2g} times as long as in the {self.baseline}, {longer}"
 
     def _reason(self, outcome: Outcome, measured: Recovery) -> str:
         if measured.reason:
@@ -156,7 +166,7 @@ class RecoveryTime(JudgesAnswers):
     def _told(self, outcome: Outcome, measured: Recovery) -> str:
         if outcome is Outcome.PASS and measured.lasting is not None and measured.lasting.ratio >= TOLD_RATIO:
             accepted = f"SLO {seconds(self.slo_s)}" if self.slo_s else f"floor_s {seconds(self.floor_s)}"
-            return f"{self._of_state(outcome, measured)}; {self._slowdown(measured)}, within {accepted}"
+            return f"{self._of_state(outcome, measured)}; {self._slowdown(measured.lasting)}, within {accepted}"
         return self._of_state(outcome, measured)
 
     def _of_state(self, outcome: Outcome, measured: Recovery) -> str:

@@ -78,7 +78,7 @@ class BackupUser(LedgerUser):
         return str(found.get("name", "")) if isinstance(found, dict) else ""
 
     def _restore(self, kind: str, name: str) -> None:
-        """On a server of its own, of which the rows of this run are read."""
+        """On a server of its own, from which the rows of this run are read."""
         with self._restored(name) as ready:
             found = self._step(f"restore {kind}", ready)
             if isinstance(found, dict) and "dsn" in found:
@@ -127,7 +127,7 @@ class BackupUser(LedgerUser):
         return {}
 
     def _step(self, step: str, does: Callable[[], Any]) -> Any:
-        """What it returned; None where it failed, of which the reason is the outcome of the request."""
+        """What it returned; None where it failed: the outcome of the request says why."""
         begun_s = time.monotonic()
         found: Any = None
         with self.measure("backup", step) as request:

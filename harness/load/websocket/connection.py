@@ -207,7 +207,7 @@ class Connection:
         self._socket.wake()
 
     def _go_on(self) -> None:
-        """The rest of what was read, of which the loop tells nothing, may be all there is."""
+        """What was read already may be all there is, and the loop does not tell of it."""
         if self._library.sock is not None:
             self._socket.watch(self._read)
             self._take()

@@ -88,7 +88,7 @@ def one(case: Case, seed: int) -> tuple[bool, bool, bool]:
     random = np.random.default_rng(seed)
     requests = np.maximum(1, random.poisson(case.per_s, case.lasting_s))
     failed = random.binomial(requests, case.probabilities(random))
-    seconds = [Tally(int(n), int(n - bad), {}, 0, {}, {}) for n, bad in zip(requests, failed, strict=True)]
+    seconds = [Tally(int(n), int(n - bad), {}, 0, {}) for n, bad in zip(requests, failed, strict=True)]
     found = error_ratio(seconds)
     covers, only = found.low <= TRUTH <= found.high, bool(found.only)
     return covers, only, covers or only

@@ -1,0 +1,168 @@
+"""Blocks of slices added up, whenever a recording is read. A process that makes load has no numpy, and adds up with
+:class:`harness.recording_slices.SliceSums`.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterator, Sequence
+
+from harness.recording import Slice
+from harness.recording_blocks import Block, Histograms, Row, split
+from harness.recording_header import Header
+from harness.recording_slices import Packed
+from harness.recording_values import HIGHEST_BUCKET
+
+AT_A_TIME = 4096
+"""Slices that wait to be added up: fewer are not worth it, more take memory."""
+_SPAN = HIGHEST_BUCKET + 1
+
+
+class _Sum:
+    """Of one second, name, outcome, status, media type and class of users."""
+
+    __slots__ = ("bytes", "count", "has_service", "has_sizes", "latency", "node", "place", "service", "sizes", "starts")
+
+    def __init__(self, place: int, row: Row) -> None:
+        self.place = place
+        self.node = row.node
+        self.count = row.count
+        self.bytes = row.bytes
+        self.starts = row.starts
+        self.has_service = False
+        self.has_sizes = True
+        self.latency: array[int] | None = None
+        self.service: array[int] | None = None
+        self.sizes: array[int] | None = None
+
+    def add(self, row: Row) -> None:
+        if row.node != self.node:
+            self.node = ""
+        starts = row.starts
+        if self.starts is not None or starts is not None:
+            mine = self.count if self.starts is None else self.starts
+            self.starts = mine + (row.count if starts is None else starts)
+        self.count += row.count
+        self.bytes += row.bytes
+
+
+class BlockSums:
+    """Slices of blocks, added up as :class:`harness.recording_slices.SliceSums` does it, in any order."""
+
+    def __init__(self, header: Header) -> None:
+        self._apart = frozenset(int(gate.t // 1) for gate in header.gates)
+        self._sums: dict[tuple[int, str, str, str, int, bool, bool, str, str], _Sum] = {}
+        self._words: dict[str, str] = {}
+        """Each name and outcome once: a recording has few, in millions of lines."""
+        self._waiting: list[tuple[Block, list[_Sum]]] = []
+        """Blocks whose histograms are not added up yet, and of each row the sum that it belongs to."""
+        self._waiting_rows = 0
+        self._single: list[Slice] = []
+
+    def add_slice(self, piece: Slice) -> None:
+        self._single.append(piece)
+        if len(self._single) >= AT_A_TIME:
+            self._add_single()
+
+    def _add_single(self) -> None:
+        single, self._single = self._single, []
+        if single:
+            self._add(Block.of_slices(single))
+
+    def add(self, block: Block) -> None:
+        self._add_single()
+        self._add(block)
+
+    def _add(self, block: Block) -> None:
+        apart, sums = self._apart, self._sums
+        belongs: list[_Sum] = []
+        for row, has_service, has_sizes in zip(block.rows, block.has_service, block.has_sizes, strict=True):
+            node = row.node if row.t in apart else ""
+            which = (row.status, row.warm_up, row.wind_down, row.user_class, row.media_type)
+            key = (row.t, node, row.name, row.outcome, *which)
+            known = sums.get(key)
+            if known is None:
+                word = self._words.setdefault
+                key = (row.t, node, word(row.name, row.name), word(row.outcome, row.outcome), *which)
+                known = sums[key] = _Sum(len(sums), row)
+            else:
+                known.add(row)
+            if has_service:
+                known.has_service = True
+            if not has_sizes:
+                known.has_sizes = False
+            belongs.append(known)
+        self._waiting.append((block, belongs))
+        self._waiting_rows += len(belongs)
+        if self._waiting_rows >= AT_A_TIME:
+            self._add_up()
+
+    def _add_up(self) -> None:
+        waiting, self._waiting, self._waiting_rows = self._waiting, [], 0
+        sums = sorted({id(each): each for _, of in waiting for each in of}.values(), key=lambda each: each.place)
+        number = {id(each): at for at, each in enumerate(sums)}
+        belongs = [number[id(each)] for _, of in waiting for each in of]
+        served = [each for each in sums if each.has_service]
+        # Before a service time was told, it was the latency.
+        service = [each.latency if each.service is None else each.service for each in sums] if served else []
+        latency = [each.latency for each in sums]
+        for each, of in zip(sums, _added_up(belongs, [block.latency for block, _ in waiting], latency), strict=True):
+            each.latency = of
+        if served:
+            for each, of in zip(
+                sums, _added_up(belongs, [block.service for block, _ in waiting], service), strict=True
+            ):
+                each.service = of if each.has_service else None
+        if any(each.has_sizes for each in sums):
+            sizes = [each.sizes for each in sums]
+            for each, of in zip(sums, _added_up(belongs, [block.sizes for block, _ in waiting], sizes), strict=True):
+                each.sizes = of
+
+    def take(self) -> Iterator[Slice]:
+        """The sums, each of which is forgotten as it is taken; in the order in which they were first seen. The node is
+        empty where there were several.
+        """
+        self._add_single()
+        if self._waiting:
+            self._add_up()
+        sums, self._sums = self._sums, {}
+        for key in list(sums):
+            t, _, name, outcome, status, warm_up, wind_down, user_class, media_type = key
+            each = sums.pop(key)
+            assert each.latency is not None
+            yield Slice(
+                t,
+                each.node,
+                name,
+                outcome,
+                each.count,
+                each.bytes,
+                Packed(each.latency),
+                None if each.service is None else Packed(each.service),
+                each.starts,
+                status,
+                warm_up,
+                wind_down,
+                user_class,
+                Packed(each.sizes) if each.has_sizes and each.sizes is not None else None,
+                media_type,
+            )
+
+
+def _added_up(
+    belongs: list[int], blocks: Sequence[Histograms], before: Sequence[array[int] | None]
+) -> Iterator[array[int]]:
+    """For each sum the histograms of the rows that belong to it, and what it had before."""
+    import numpy as np
+
+    had = [(at, np.frombuffer(of, dtype=f"u{of.itemsize}")) for at, of in enumerate(before) if of]
+    rows = np.concatenate([*(of.numbers for of in blocks), *(of.astype(np.int64).reshape(-1, 2) for _, of in had)])
+    lengths = np.concatenate([*(np.diff(of.ends) for of in blocks), [len(of) // 2 for _, of in had]]).astype(np.int64)
+    keys = np.repeat(np.array([*belongs, *(at for at, _ in had)], dtype=np.int64), lengths) * _SPAN + rows[:, 0]
+    order = np.argsort(keys)
+    keys, counts = keys[order], rows[order, 1]
+    firsts = np.flatnonzero(np.diff(keys, prepend=-1))
+    if len(firsts):
+        keys, counts = keys[firsts], np.add.reduceat(counts, firsts)
+    ends = np.searchsorted(keys, np.arange(len(before) + 1) * _SPAN)
+    return split(np.stack([keys % _SPAN, counts], axis=1), ends)
