@@ -25,14 +25,11 @@ def binomial_at_most(hits: ArrayLike, n: ArrayLike, p: float) -> FloatArray:
 def binomial_quantile(probability: float, n: ArrayLike, p: float) -> FloatArray:
     """The fewest hits k with P(Bin(n, p) ≤ k) ≥ ``probability``, element by element."""
     n = np.asarray(n, dtype=np.float64)
-    # By bisection, since an inverse of the incomplete beta function is no whole number and may be off by one.
-    low, high = np.zeros_like(n), n.copy()
-    while np.any(low < high):
-        middle = np.floor((low + high) / 2)
-        enough = binomial_at_most(middle, n, p) >= probability
-        low, high = np.where(enough, low, middle + 1), np.where(enough, middle, high)
-        low = np.minimum(low, high)
-    return high
+    inverse = special.bdtrik(probability, n, p)
+    # None of nobody, and where all hit or none does; and it is no whole number, so that it may be off by one.
+    hits = np.clip(np.ceil(np.where(np.isnan(inverse), n * p, inverse)), 0, n)
+    hits = np.where((hits > 0) & (binomial_at_most(hits - 1, n, p) >= probability), hits - 1, hits)
+    return np.where(binomial_at_most(hits, n, p) < probability, np.minimum(hits + 1, n), hits)
 
 
 def normal_quantile(probability: float) -> float:

@@ -11,8 +11,8 @@ import re
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from itertools import compress, pairwise
-from operator import itemgetter
+from itertools import compress
+from operator import gt, itemgetter
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -96,7 +96,6 @@ class _File:
     def __init__(self, name: str, path: Path, traffic: Traffic, offset_s: int | None) -> None:
         self.name, self.path, self.traffic, self.offset_s = name, path, traffic, offset_s
         self.format: LogFormat | None = None
-        self.moments: dict[bytes, Moment | None] = {}
         self.lines = self.read_lines = self.without_request = 0
         self.first_missed = 0
         self.cut = ""
@@ -217,8 +216,9 @@ class _File:
         times = list(map(itemgetter(0), found))
         methods = list(map(itemgetter(1), found))
         # With a time that can be read: there are days that are none, and a second of which millions of lines are.
-        seconds = {text: moment for text in dict.fromkeys(times) if (moment := self._moment(text)) is not None}
-        is_usual = len(seconds) == len(set(times)) and all(methods)
+        different = dict.fromkeys(times)
+        seconds = {text: moment for text in different if (moment := self.format.moment(text)) is not None}
+        is_usual = len(seconds) == len(different) and all(methods)
         if not is_usual:
             timed = [text in seconds for text in times]
             if not all(timed) and not self.first_missed:
@@ -245,17 +245,10 @@ class _File:
             found = list(compress(found, [status[:1] not in REFUSED for status in statuses]))
         self.traffic.mix.add(Counter(map(itemgetter(1, 2), found)))
 
-    def _moment(self, text: bytes) -> Moment | None:
-        if text not in self.moments:
-            if len(self.moments) > 200_000:
-                self.moments.clear()
-            self.moments[text] = self.format.moment(text) if self.format is not None else None
-        return self.moments[text]
-
     def _note_order(self, seconds: dict[bytes, Moment]) -> None:
         """Of the instants in the order in which each first stood."""
-        order = [self.latest_s, *(moment.second for moment in seconds.values())]
-        self.backward += sum(after < before for before, after in pairwise(order))
+        order = [self.latest_s, *map(itemgetter(0), seconds.values())]
+        self.backward += sum(map(gt, order, order[1:]))
         self.latest_s = order[-1]
 
     def _note_zones(self) -> None:

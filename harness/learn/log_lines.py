@@ -74,29 +74,29 @@ FARTHEST_ZONE_S = 14 * 3600
 """That any time zone is away from UTC."""
 
 
-@lru_cache(maxsize=4096)
-def _day(text: bytes) -> int | None:
-    """Of ``10/Oct/2000``, the second at which it begins."""
-    try:
-        year, month, day = int(text[7:11]), _MONTHS[text[3:6]], int(text[:2])
-        return (date(year, month, day).toordinal() - date(1970, 1, 1).toordinal()) * DAY_S
-    except (KeyError, ValueError):
-        return None
-
-
 def common_moment(text: bytes) -> Moment | None:
     """Of ``10/Oct/2000:13:55:36 -0700``, with or without the zone."""
-    day_s, hours, minutes, seconds = _day(text[:11]), int(text[12:14]), int(text[15:17]), int(text[18:20])
-    if day_s is None or hours > 23 or minutes > 59 or seconds > 60:
+    minute, seconds = _minute(text[:17], text[21:26]), int(text[18:20])
+    return None if minute is None or seconds > 60 else Moment(minute.second + seconds, minute.zone)
+
+
+@lru_cache(maxsize=4096)
+def _minute(text: bytes, zone: bytes) -> Moment | None:
+    """The beginning of ``10/Oct/2000:13:55``: of most minutes there are many lines."""
+    hours, minutes = int(text[12:14]), int(text[15:17])
+    try:
+        day = date(int(text[7:11]), _MONTHS[text[3:6]], int(text[:2])).toordinal() - date(1970, 1, 1).toordinal()
+    except (KeyError, ValueError):
         return None
-    second = day_s + hours * 3600 + minutes * 60 + seconds
-    zone = text[21:26].decode()
+    if hours > 23 or minutes > 59:
+        return None
+    second = day * DAY_S + hours * 3600 + minutes * 60
     if not zone:
         return Moment(second, None)
     offset_s = int(zone[1:3]) * 3600 + int(zone[3:5]) * 60
     if offset_s > FARTHEST_ZONE_S:
         return None
-    return Moment(second - offset_s if zone[0] == "+" else second + offset_s, zone)
+    return Moment(second - offset_s if zone[:1] == b"+" else second + offset_s, zone.decode())
 
 
 def iso_moment(text: bytes) -> Moment | None:

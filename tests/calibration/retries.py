@@ -58,7 +58,7 @@ class Played:
 def play(storm: Storm) -> Played:
     """Every event in the order of time: an attempt, the end of a service, the end of a client's patience."""
     random = np.random.default_rng(storm.seed)
-    mean_s = 1 / storm.served_per_s
+    mean_s, timeout_s, end_s = 1 / storm.served_per_s, storm.timeout_s, storm.end_s
     intended = _arrivals(storm, random)
     latency: list[float | None] = [None] * len(intended)
     outcome = [UNFINISHED] * len(intended)
@@ -69,20 +69,28 @@ def play(storm: Storm) -> Played:
     lengths: list[int] = []
     attempts = 0
     # (instant, what, request, attempt): 0 an attempt, 1 a served one, 2 a client that gives up on it
-    events = [(t, 0, number, 0) for number, t in enumerate(intended)]
-    heapq.heapify(events)
+    # Those that are not known beforehand; the first attempts are sorted already.
+    events: list[tuple[float, int, int, int]] = []
+    push, pop = heapq.heappush, heapq.heappop
+    begun = 0
+    next_look_s = 0.1
 
     def again(t: float, number: int, why: str) -> None:
         if tries[number] <= storm.retries:
-            heapq.heappush(events, (t, 0, number, 0))
+            push(events, (t, 0, number, 0))
         else:
             over[number], outcome[number], latency[number] = True, why, t - intended[number]
 
-    while events:
-        t, what, number, attempt = heapq.heappop(events)
-        while len(lengths) + 0.1 <= t and len(lengths) < storm.end_s:
+    while events or begun < len(intended):
+        if begun < len(intended) and (not events or (intended[begun], 0, begun) < events[0]):
+            t, what, number, attempt = intended[begun], 0, begun, 0
+            begun += 1
+        else:
+            t, what, number, attempt = pop(events)
+        while next_look_s <= t and len(lengths) < end_s:
             lengths.append(len(waiting) + (busy is not None))
-        if t > storm.end_s:
+            next_look_s = len(lengths) + 0.1
+        if t > end_s:
             break
         if what == 0:
             attempts += 1
@@ -91,7 +99,7 @@ def play(storm: Storm) -> Played:
                 again(t, number, FAILED)
                 continue
             waiting.append((number, tries[number]))
-            heapq.heappush(events, (t + storm.timeout_s, 2, number, tries[number]))
+            push(events, (t + timeout_s, 2, number, tries[number]))
         elif what == 1:
             busy = None
             if not over[number] and tries[number] == attempt:
@@ -100,8 +108,8 @@ def play(storm: Storm) -> Played:
             again(t, number, TIMEOUT)
         if busy is None and waiting:
             busy = waiting.pop() if storm.lifo else waiting.popleft()
-            heapq.heappush(events, (t + (mean_s if storm.even_work else random.exponential(mean_s)), 1, *busy))
-    lengths += [len(waiting)] * (storm.end_s - len(lengths))
+            push(events, (t + (mean_s if storm.even_work else random.exponential(mean_s)), 1, *busy))
+    lengths += [len(waiting)] * (end_s - len(lengths))
     made = zip(intended, outcome, latency, strict=True)
     return Played(tuple(Request(t, "worker-1", CANARY, o, s) for t, o, s in made), attempts, tuple(lengths))
 

@@ -233,10 +233,11 @@ def done_s(
         done = total + np.maximum.accumulate(arrived - (total - work_s))
     else:
         free = [-math.inf] * servers
-        done = np.empty_like(arrived)
-        for position, (at, work) in enumerate(zip(arrived.tolist(), work_s.tolist(), strict=True)):
-            done[position] = max(at, free[0]) + work
-            heapq.heapreplace(free, done[position])
+        ends: list[float] = []
+        for at, work in zip(arrived.tolist(), work_s.tolist(), strict=True):
+            ends.append((at if at > free[0] else free[0]) + work)
+            heapq.heapreplace(free, ends[-1])
+        done = np.array(ends, dtype=np.float64)
     return np.asarray(np.interp(done, working, knots), dtype=np.float64)
 
 

@@ -110,3 +110,12 @@ def test_all_windows_are_used_forwards_and_backwards() -> None:
     assert found_within == pytest.approx([float(each.sum() / whole) for each in inside])
     outside = [paths[~within], paths[:, ~within], paths[:, :, ~within]]
     assert found_above == pytest.approx([float(each.sum() / whole) for each in outside])
+
+
+@pytest.mark.parametrize("windows", [40, 4000])
+def test_windows_that_contradict_each_other_completely_do_not_underflow(windows: int) -> None:
+    """Each is a jump from one end of the scale to the other, which takes away the most that a window can."""
+    bad = np.arange(windows) % 2 == 0
+    within_from, above = of(np.where(bad, 1000.0, 0.0).tolist(), [1000.0] * windows)
+    assert np.isfinite(within_from).all() and np.isfinite(above).all()
+    assert np.array(above)[bad].min() > 0.999 and np.array(above)[~bad].max() < 0.001

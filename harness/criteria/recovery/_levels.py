@@ -32,6 +32,10 @@ FADES = 0.3
 """Probability that levels fade, before anything is known."""
 MOST_LOG_ODDS = 500.0
 """Beyond it one of the two is as good as certain, and an exponential would overflow."""
+SCALED = 16
+"""Windows after which all levels are scaled again. In each of them the likeliest keeps more than a billionth of the
+whole, for it may have been jumped to: so many are far from an underflow.
+"""
 CHANGES = 0.5
 """Expected in the whole run, before anything is known of it."""
 
@@ -70,28 +74,32 @@ def _smoothed(
     logarithm of how likely all windows together are, but for a constant.
     """
     (windows, levels), ways = likelihood.shape, len(moves)
-    expected, totals = np.empty((windows, ways, 1, levels)), np.empty((windows, ways, 1, 1))
+    expected, likely = np.empty((windows, ways, 1, levels)), np.zeros(ways)
     expected[:1], state = prior, np.tile(prior, (ways, 1, 1))
     for window in range(windows):
         state = expected[window] * likelihood[window]
-        totals[window] = state.sum(axis=-1, keepdims=True)
-        state /= totals[window]
+        if window % SCALED == 0:
+            total = state.sum(axis=-1, keepdims=True)
+            likely += np.log(total[:, 0, 0])
+            state /= total
         if window + 1 < windows:
             np.matmul(state, moves, out=expected[window + 1])
     # Of what follows: with any levels, and with none above the threshold; scaled alike.
     last = np.where(within, 1.0, LAST)
+    likely += np.log((state * last).sum(axis=(1, 2)))
     following = np.empty((windows, ways, 2, levels))
     following[-1:, :, 0], following[-1:, :, 1] = last, 1.0
-    back, some = np.ascontiguousarray(moves.transpose(0, 2, 1)), np.stack([np.ones(levels), within])
+    back = np.ascontiguousarray(moves.transpose(0, 2, 1))
+    of_both = likelihood[:, None] * np.stack([np.ones(levels), within])
     for window in range(windows - 1, 0, -1):
-        came = likelihood[window] * following[window] * some
+        came = following[window] * of_both[window]
+        if window % SCALED == 0:
+            came /= came[:, :1].sum(axis=-1, keepdims=True)
         np.matmul(came, back, out=following[window - 1])
-        following[window - 1] /= came[:, :1].sum(axis=-1, keepdims=True)
     here = expected[:, :, 0] * likelihood[:, None]
     any_level, none_above = here * following[:, :, 0], here * following[:, :, 1]
     whole = any_level.sum(axis=-1)
     within_from, above = none_above[..., within].sum(axis=-1) / whole, any_level[..., ~within].sum(axis=-1) / whole
-    likely = np.log(totals).sum(axis=(0, 2, 3)) + np.log((state * last).sum(axis=(1, 2)))
     return [(Posterior(within_from[:, way], above[:, way]), float(likely[way])) for way in range(ways)]
 
 
