@@ -11,12 +11,15 @@ from typing import Any
 
 import psutil
 
+from harness.clients import socket_diag
 from harness.regular_file import regular
 
 CHILDREN_ARE_LISTED = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").exists()
 """By Linux, where it is built for that, as it is nearly everywhere."""
 TABLES = (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))
-"""Linux's own, of all sockets. psutil takes ten times as long to read them: it makes an object of each connection."""
+"""Linux's own, of all sockets, for where it does not answer :mod:`harness.clients.socket_diag`. psutil takes ten times
+as long to read them: it makes an object of each connection.
+"""
 LISTENS = "0A"
 HIDDEN = "the system hides who listens on a port: give pids instead"
 
@@ -79,7 +82,15 @@ def _holders(ports: Collection[int]) -> dict[int, set[int]]:
 
 
 def _listening(ports: Collection[int]) -> dict[str, int]:
-    """Where a descriptor of each socket points that listens on one of the ports → that port."""
+    """Where a descriptor of each socket points that listens on one of the ports → that port. Raises SearchError."""
+    told = socket_diag.listening()
+    if told is None:
+        return _in_tables(ports)
+    return {f"socket:[{inode}]": port for port, inode in told if port in ports}
+
+
+def _in_tables(ports: Collection[int]) -> dict[str, int]:
+    """Raises SearchError where they are hidden."""
     found: dict[str, int] = {}
     for wholly in (False, True):  # what only behaves like Linux, as a sandbox, need not have its order
         for table in TABLES:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import socket
+import struct
 from collections.abc import Callable, Collection
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
-from harness.clients import process_search
+from harness.clients import process_search, socket_diag
 from harness.clients.process_search import SearchError, listeners, listening_in
 from tests.ports import free_port
 from tests.probes.loopback import python, said
@@ -93,6 +96,46 @@ def test_when_the_supervisor_has_gone_it_is_all_that_share() -> None:
         assert listeners((port,)) == {port: sorted(workers)}
 
 
+@pytest.mark.skipif(not process_search.TABLES[0].exists(), reason="this system has no tables of sockets")
+def test_the_kernel_and_its_tables_name_the_same_sockets() -> None:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as first,
+        socket.create_server(("::1", 0), family=socket.AF_INET6) as second,
+        socket.create_connection(first.getsockname()) as connected,
+    ):
+        ports = [each.getsockname()[1] for each in (first, second, connected)]
+        links = [os.readlink(f"/proc/self/fd/{each.fileno()}") for each in (first, second)]  # noqa: PTH115
+        found = dict(zip(links, ports, strict=False))
+        assert socket_diag.listening() is not None
+        assert process_search._listening(ports) == process_search._in_tables(ports) == found
+
+
+@pytest.mark.parametrize("answer", [OSError("no such family"), struct.pack("=LHHLLi", 20, 2, 0, 0, 0, -2)])
+def test_where_the_kernel_does_not_tell_it_is_its_tables(
+    monkeypatch: pytest.MonkeyPatch, answer: OSError | bytes
+) -> None:
+    """As in a sandbox that has no such sockets, or where it was built without what answers."""
+
+    class Kernel(socket.socket):
+        def __init__(self, *_: object) -> None:
+            if isinstance(answer, OSError):
+                raise answer
+            super().__init__()
+
+        def sendto(self, *_: Any) -> int:
+            return 0
+
+        def recv(self, *_: Any) -> bytes:
+            assert isinstance(answer, bytes)
+            return answer
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        monkeypatch.setattr(socket_diag, "socket", SimpleNamespace(**{**vars(socket), "socket": Kernel}))
+        assert socket_diag.listening() is None
+        port = server.getsockname()[1]
+        assert len(process_search.sockets_on((port,))[port]) == 1
+
+
 def test_of_a_table_no_more_is_read_than_those_that_listen() -> None:
     lines = iter(TABLE.splitlines())
     assert listening_in(lines, (0x1F90, 0x1F91, 0x1F92), wholly=False) == {
@@ -106,7 +149,7 @@ def test_where_they_do_not_come_first_the_whole_table_is_read(monkeypatch: pytes
     table = tmp_path / "tcp"
     table.write_text("heading\n" + TABLE)
     monkeypatch.setattr(process_search, "TABLES", (table, tmp_path / "no IPv6"))
-    assert process_search._listening((0x1F92,)) == {"socket:[444]": 0x1F92}
+    assert process_search._in_tables((0x1F92,)) == {"socket:[444]": 0x1F92}
 
 
 def test_a_system_that_hides_its_tables_is_said_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -118,5 +161,6 @@ def test_a_system_that_hides_its_tables_is_said_to(tmp_path: Path, monkeypatch: 
             return True
 
     monkeypatch.setattr(process_search, "TABLES", (Hidden(), tmp_path / "away"))
+    monkeypatch.setattr(socket_diag, "listening", lambda: None)
     with pytest.raises(SearchError, match="give pids instead"):
         listeners([8000])
