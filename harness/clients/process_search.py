@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
+from concurrent.futures import Future
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import psutil
@@ -21,6 +23,9 @@ TABLES = (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))
 as long to read them: it makes an object of each connection.
 """
 LISTENS = "0A"
+_to_search = Lock()
+_searches: dict[frozenset[int], Future[dict[int, list[int]]]] = {}
+"""Those under way, by their ports."""
 HIDDEN = "the system hides who listens on a port: give pids instead"
 
 
@@ -31,9 +36,28 @@ class SearchError(Exception):
 def listeners(ports: Collection[int]) -> dict[int, list[int]]:
     """Port → pids that listen on it; of a supervisor and workers that share a socket, the supervisor.
 
-    Reads the open files of all processes: 4 to 25 ms. Raises SearchError where that is not permitted.
+    Reads the open files of all processes: 4 to 25 ms. Who asks the same meanwhile, as two probes do when they begin,
+    has the same answer. Raises SearchError where it is not permitted.
     """
-    holders = _holders(ports) if TABLES[0].exists() else _holders_by_psutil(ports)
+    wanted = frozenset(ports)
+    with _to_search:
+        begun, search = _searches.get(wanted), Future[dict[int, list[int]]]()
+        if begun is None:
+            _searches[wanted] = search
+    if begun is not None:
+        return begun.result()
+    try:
+        search.set_result(_topmost(_holders(ports) if TABLES[0].exists() else _holders_by_psutil(ports)))
+    except BaseException as error:  # nobody may wait for ever
+        search.set_exception(error)
+    finally:
+        with _to_search:
+            del _searches[wanted]
+    return search.result()
+
+
+def _topmost(holders: Mapping[int, Collection[int]]) -> dict[int, list[int]]:
+    """Of those that share a socket."""
     return {port: sorted(pid for pid in pids if not _is_below(pid, pids)) for port, pids in holders.items()}
 
 

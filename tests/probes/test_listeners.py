@@ -6,7 +6,9 @@ import os
 import socket
 import struct
 from collections.abc import Callable, Collection
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
 from types import SimpleNamespace
 from typing import Any
 
@@ -85,6 +87,34 @@ def test_of_those_that_share_a_socket_it_is_their_supervisor() -> None:
     with python(SHARES, str(port)) as process:
         said(process)
         assert listeners((port,)) == {port: [process.pid]}
+
+
+def test_who_asks_while_another_one_searches_has_the_same_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And who asks later, or for others, has one of his own."""
+    searched: list[tuple[int, ...]] = []
+    begun, asked = Event(), Event()
+
+    def search(ports: Collection[int]) -> dict[int, set[int]]:
+        searched.append(tuple(ports))
+        begun.set()
+        assert asked.wait(60)
+        return {port: {len(searched)} for port in ports}
+
+    class Waited(Future[Any]):
+        def result(self, timeout: float | None = None) -> Any:
+            asked.set()
+            return super().result(timeout)
+
+    monkeypatch.setattr(process_search, "_holders", search)
+    monkeypatch.setattr(process_search, "_holders_by_psutil", search)
+    monkeypatch.setattr(process_search, "Future", Waited)
+    with ThreadPoolExecutor() as pool:
+        first = pool.submit(listeners, (8000,))
+        assert begun.wait(60)
+        assert listeners([8000]) == first.result() == {8000: [1]}
+    assert listeners((8000,)) == {8000: [2]}
+    assert listeners((8001,)) == {8001: [3]}
+    assert searched == [(8000,), (8000,), (8001,)]
 
 
 def test_when_the_supervisor_has_gone_it_is_all_that_share() -> None:
