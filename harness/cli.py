@@ -41,6 +41,11 @@ def main() -> None:
 
 
 def _main() -> None:
+    if not any(True for _ in metadata.distributions(name=PROGRAM)):  # a clone, as its files are
+        say(
+            f"is not installed in this Python ({sys.executable}): make install, or pip install the folder that it is in"
+        )
+        sys.exit(EXIT_USAGE)
     try:
         cli.main(prog_name=PROGRAM, standalone_mode=False)
     except ConfigurationError as error:

@@ -121,6 +121,21 @@ def test_a_signal_is_handed_on_to_locust_that_runs(
     assert capsys.readouterr().err == f"springback: Locust was ended by {number.name}; nothing is proven\n"
 
 
+def test_files_that_were_not_installed_say_so(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As in a clone, with the packages that it needs: the version is that of what is installed."""
+    monkeypatch.setattr(cli.metadata, "distributions", lambda **_: iter(()))
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert ended.value.code == 2
+    assert capsys.readouterr().err.startswith("springback: is not installed in this Python")
+
+
 def test_a_defect_is_one_line_and_a_file_without_values(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
