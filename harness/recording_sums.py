@@ -54,8 +54,8 @@ class BlockSums:
         self._sums: dict[tuple[int, str, str, str, int, bool, bool, str, str], _Sum] = {}
         self._words: dict[str, str] = {}
         """Each name and outcome once: a recording has few, in millions of lines."""
-        self._waiting: list[tuple[Block, list[_Sum]]] = []
-        """Blocks whose histograms are not added up yet, and of each row the sum that it belongs to."""
+        self._waiting: list[tuple[tuple[Histograms, Histograms, Histograms], list[_Sum]]] = []
+        """Latency, service and sizes of blocks that are not added up yet, and of each row the sum it belongs to."""
         self._waiting_rows = 0
         self._single: list[Slice] = []
 
@@ -92,7 +92,7 @@ class BlockSums:
             if not has_sizes:
                 known.has_sizes = False
             belongs.append(known)
-        self._waiting.append((block, belongs))
+        self._waiting.append(((block.latency, block.service, block.sizes), belongs))
         self._waiting_rows += len(belongs)
         if self._waiting_rows >= AT_A_TIME:
             self._add_up()
@@ -106,16 +106,14 @@ class BlockSums:
         # Before a service time was told, it was the latency.
         service = [each.latency if each.service is None else each.service for each in sums] if served else []
         latency = [each.latency for each in sums]
-        for each, of in zip(sums, _added_up(belongs, [block.latency for block, _ in waiting], latency), strict=True):
+        for each, of in zip(sums, _added_up(belongs, [of[0] for of, _ in waiting], latency), strict=True):
             each.latency = of
         if served:
-            for each, of in zip(
-                sums, _added_up(belongs, [block.service for block, _ in waiting], service), strict=True
-            ):
+            for each, of in zip(sums, _added_up(belongs, [of[1] for of, _ in waiting], service), strict=True):
                 each.service = of if each.has_service else None
         if any(each.has_sizes for each in sums):
             sizes = [each.sizes for each in sums]
-            for each, of in zip(sums, _added_up(belongs, [block.sizes for block, _ in waiting], sizes), strict=True):
+            for each, of in zip(sums, _added_up(belongs, [of[2] for of, _ in waiting], sizes), strict=True):
                 each.sizes = of
 
     def take(self) -> Iterator[Slice]:

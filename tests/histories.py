@@ -44,9 +44,18 @@ def recording(
     batches = nodes or {"local": (0.0, operations)}
     return Recording(
         Header(
-            *("coherence", "2026-03-14T09:26:53Z", "Step", {}),
-            (Phase("baseline", 0, 10), Phase("spike", 10, 20), Phase("recovery", 20, 60)),
-            *(((0, 10), (60, 10)), "starts/s", (), (), "http://127.0.0.1:8000", len(batches), {}),
+            scenario="coherence",
+            started_utc="2026-03-14T09:26:53Z",
+            shape="Step",
+            parameters={},
+            phases=(Phase("baseline", 0, 10), Phase("spike", 10, 20), Phase("recovery", 20, 60)),
+            level=((0, 10), (60, 10)),
+            level_unit="starts/s",
+            gates=(),
+            criteria=(),
+            target="http://127.0.0.1:8000",
+            nodes=len(batches),
+            environment={},
         ),
         marks=tuple(faults),
         operations=tuple(Operations(node, error_s, tuple(made)) for node, (error_s, made) in batches.items()),
@@ -65,12 +74,12 @@ def linearizable(
     free_s = [chance.random() for _ in range(sessions)]
     planned = []
     for _ in range(operations):
-        session = min(range(sessions), key=free_s.__getitem__) if sessions < 10 else chance.randrange(sessions)
-        begin_s = free_s[session] + chance.expovariate(50)
+        place = min(range(sessions), key=free_s.__getitem__) if sessions < 10 else chance.randrange(sessions)
+        begin_s = free_s[place] + chance.expovariate(50)
         effect_s = begin_s + chance.expovariate(200)
         end_s = effect_s + chance.expovariate(200)
-        free_s[session] = end_s + 1e-6
-        planned.append((effect_s, begin_s, end_s, f"s{session}", f"k{chance.randrange(keys)}", chance.random() < 0.2))
+        free_s[place] = end_s + 1e-6
+        planned.append((effect_s, begin_s, end_s, f"s{place}", f"k{chance.randrange(keys)}", chance.random() < 0.2))
     present: dict[str, int] = {}
     made = []
     for number, (_, begin_s, end_s, session, key, writes) in enumerate(sorted(planned), start=1):

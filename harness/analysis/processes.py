@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.analysis.lazy import FloatArray, np
@@ -132,6 +132,17 @@ def processes(recording: Recording) -> Mapping[str, ProcessSeries]:
             name, probe, by_t.values(), failed.get((probe, source), ()), stopped.get((probe, source), ())
         )
     return found
+
+
+def memory_together(
+    samples: Mapping[str, ProcessSeries], names: Sequence[str], start_s: float, end_s: float
+) -> FloatArray:
+    """Bytes of the named processes together, once a second; between samples on the straight line."""
+    grid = np.arange(math.ceil(start_s), math.floor(end_s), dtype=np.float64)
+    total = np.zeros(len(grid))
+    for name in names:
+        total += np.interp(grid, *samples[name].memory)
+    return total
 
 
 def _is_start(sample: ProbeSample) -> bool:

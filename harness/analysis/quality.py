@@ -107,9 +107,9 @@ def service_levels(
     named = {name: overall if len(by_name) == 1 else tallies.tally(tuple(group)) for name, group in by_name.items()}
     found = []
     for quantile, floor_ratio in ((SLO_QUANTILE, 0.0), (0.5, USUAL_FLOOR_RATIO)):
-        overall_s = _limit_s(overall, quantile, floor_s, floor_ratio)
+        overall_s = limit_s(overall, quantile, floor_s, floor_ratio)
         enough = {name: tally for name, tally in named.items() if tally.intended >= SLO_MINIMUM}
-        limits = {name: _limit_s(tally, quantile, floor_s, floor_ratio) for name, tally in enough.items()}
+        limits = {name: limit_s(tally, quantile, floor_s, floor_ratio) for name, tally in enough.items()}
         by_name_s = {name: limit_s for name, limit_s in limits.items() if limit_s is not None}
         found.append(None if overall_s is None else ServiceLevel(overall_s, by_name_s))
     return found[0], found[1]
@@ -125,37 +125,56 @@ def windows(
     proves neither good nor bad, so it is left out; so is an iteration that was cut off by us.
     """
     count = max(0, (end_s - start_s) // window_s)
+    placed = [
+        (position, piece) for piece in recording.slices if 0 <= (position := (piece.t - start_s) // window_s) < count
+    ]
+    limits = {name: (slo.of(name), (usual or slo).of(name)) for name in {piece.name for _, piece in placed}}
+    held = held_against(recording, placed, count, [limits[piece.name] for _, piece in placed])
+    starts = start_s + window_s * np.arange(count, dtype=np.int64)
+    none = np.zeros(count, dtype=np.int64)
+    return Windows(window_s, starts, held.intended, held.good, held.intended - held.soon, held.failed, none)
+
+
+@dataclass(frozen=True, eq=False)
+class Held:
+    """Requests held against limits of their latency; every array has one entry a place."""
+
+    intended: IntArray
+    good: IntArray
+    soon: IntArray
+    """Answered ok and within the second limit."""
+    failed: IntArray
+
+
+def held_against(
+    recording: Recording, placed: Sequence[tuple[int, Slice]], count: int, limits_s: Sequence[tuple[float, float]]
+) -> Held:
+    """Slices with their place, one of ``count``, each against two limits; what is left out: see :func:`windows`."""
     intended, failed = ([0] * count for _ in range(2))
-    answered: list[tuple[int, Slice]] = []
-    """(window, what was answered ok in it)."""
+    answered: list[tuple[int, Slice, tuple[float, float]]] = []
     ended_s = generator.last_trace_s(recording)
     waiting = (UNFINISHED,) if generator.is_complete(recording) else (UNFINISHED, UNSERVED)
-    for piece in recording.slices:
-        position = (piece.t - start_s) // window_s
-        if not 0 <= position < count or piece.outcome in (INTERRUPTED, BLOCKED):
+    for (place, piece), limits in zip(placed, limits_s, strict=True):
+        if piece.outcome == OK:
+            intended[place] += piece.count
+            answered.append((place, piece, limits))
+        elif piece.outcome in (INTERRUPTED, BLOCKED) or (
+            piece.outcome in waiting and piece.t + 1 + limits[0] > ended_s
+        ):
             continue
-        if piece.outcome in waiting and piece.t + 1 + slo.of(piece.name) > ended_s:
-            continue
-        intended[position] += piece.count
-        if piece.outcome != OK:
-            failed[position] += 0 if piece.outcome == UNFINISHED else piece.count
-            continue
-        answered.append((position, piece))
-    bounds = {
-        name: [histogram.last_bucket_within(of.of(name)) for of in (slo, usual or slo)]
-        for name in {piece.name for _, piece in answered}
-    }
+        else:
+            intended[place] += piece.count
+            failed[place] += 0 if piece.outcome == UNFINISHED else piece.count
+    bounds = {limits: [*map(histogram.last_bucket_within, limits)] for limits in {limits for *_, limits in answered}}
     well, soon = np.zeros(count), np.zeros(count)  # as floats, which are exact up to 2**53
     for part in _parts(answered):
-        which, index, of_bucket = histogram.columns([piece.latency for _, piece in part])
-        window = np.array([position for position, _ in part], dtype=np.int64)[which]
-        within = np.array([bounds[piece.name] for _, piece in part], dtype=np.int64)[which]
-        well += np.bincount(window, of_bucket * (index <= within[:, 0]), count)
-        soon += np.bincount(window, of_bucket * (index <= within[:, 1]), count)
-    starts = start_s + window_s * np.arange(count, dtype=np.int64)
-    every, errors = (np.array(column, dtype=np.int64) for column in (intended, failed))
-    none = np.zeros(count, dtype=np.int64)
-    return Windows(window_s, starts, every, well.astype(np.int64), every - soon.astype(np.int64), errors, none)
+        which, index, of_bucket = histogram.columns([piece.latency for _, piece, _ in part])
+        places = np.array([place for place, *_ in part], dtype=np.int64)[which]
+        within = np.array([bounds[limits] for *_, limits in part], dtype=np.int64)[which]
+        well += np.bincount(places, of_bucket * (index <= within[:, 0]), count)
+        soon += np.bincount(places, of_bucket * (index <= within[:, 1]), count)
+    columns = (np.array(column).astype(np.int64) for column in (intended, well, soon, failed))
+    return Held(*columns)
 
 
 def with_waiting(recording: Recording, seen: Windows, slo: ServiceLevel, most: int) -> Windows:
@@ -227,7 +246,8 @@ def _parts(answered: Sequence[Placed]) -> Iterator[Sequence[Placed]]:
         yield answered[begin : begin + AT_A_TIME]
 
 
-def _limit_s(tally: tallies.Tally, quantile: float, floor_s: float, floor_ratio: float) -> float | None:
+def limit_s(tally: tallies.Tally, quantile: float, floor_s: float, floor_ratio: float = 0.0) -> float | None:
+    """The quantile with what is no harm beside it; None where too many failed for one."""
     value_us = histogram.quantile_us(tally.latency, quantile, tally.failed)
     if value_us is None or math.isinf(value_us):
         return None

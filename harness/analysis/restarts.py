@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from harness.analysis.lazy import FloatArray, np
 from harness.analysis.processes import ProcessSeries, processes
@@ -86,6 +87,17 @@ def restarts(recording: Recording) -> tuple[Restart, ...]:
     found = [restart for one in known.values() for restart in _under_one_name(one, sampled_s, recording.faults)]
     found += _of_workers(known, [each.before_s for each in found])
     return tuple(sorted((each for each in found if each.t >= 0), key=lambda each: each.t))
+
+
+def stretches(
+    one: ProcessSeries, anew: Sequence[Restart], start_s: float, end_s: float
+) -> Iterator[tuple[FloatArray, FloatArray]]:
+    """Samples from one start of the process to the next, each with one sample at least."""
+    edges = [start_s, *(each.t for each in anew if start_s < each.t < end_s), end_s]
+    for begin_s, finish_s in pairwise(edges):
+        t, memory_bytes = one.between(begin_s, finish_s)
+        if len(t):
+            yield t, memory_bytes
 
 
 def oom_kills(recording: Recording) -> int:

@@ -5,19 +5,27 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
+from concurrent.futures import Future
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import psutil
 
+from harness.clients import socket_diag
 from harness.regular_file import regular
 
 CHILDREN_ARE_LISTED = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").exists()
 """By Linux, where it is built for that, as it is nearly everywhere."""
 TABLES = (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))
-"""Linux's own, of all sockets. psutil takes ten times as long to read them: it makes an object of each connection."""
+"""Linux's own, of all sockets, for where it does not answer :mod:`harness.clients.socket_diag`. psutil takes ten times
+as long to read them: it makes an object of each connection.
+"""
 LISTENS = "0A"
+_to_search = Lock()
+_searches: dict[frozenset[int], Future[dict[int, list[int]]]] = {}
+"""Those under way, by their ports."""
 HIDDEN = "the system hides who listens on a port: give pids instead"
 
 
@@ -28,9 +36,28 @@ class SearchError(Exception):
 def listeners(ports: Collection[int]) -> dict[int, list[int]]:
     """Port → pids that listen on it; of a supervisor and workers that share a socket, the supervisor.
 
-    Reads the open files of all processes: 4 to 25 ms. Raises SearchError where that is not permitted.
+    Reads the open files of all processes: 4 to 25 ms. Who asks the same meanwhile, as two probes do when they begin,
+    has the same answer. Raises SearchError where it is not permitted.
     """
-    holders = _holders(ports) if TABLES[0].exists() else _holders_by_psutil(ports)
+    wanted = frozenset(ports)
+    with _to_search:
+        begun, search = _searches.get(wanted), Future[dict[int, list[int]]]()
+        if begun is None:
+            _searches[wanted] = search
+    if begun is not None:
+        return begun.result()
+    try:
+        search.set_result(_topmost(_holders(ports) if TABLES[0].exists() else _holders_by_psutil(ports)))
+    except BaseException as error:  # nobody may wait for ever
+        search.set_exception(error)
+    finally:
+        with _to_search:
+            del _searches[wanted]
+    return search.result()
+
+
+def _topmost(holders: Mapping[int, Collection[int]]) -> dict[int, list[int]]:
+    """Of those that share a socket."""
     return {port: sorted(pid for pid in pids if not _is_below(pid, pids)) for port, pids in holders.items()}
 
 
@@ -79,7 +106,15 @@ def _holders(ports: Collection[int]) -> dict[int, set[int]]:
 
 
 def _listening(ports: Collection[int]) -> dict[str, int]:
-    """Where a descriptor of each socket points that listens on one of the ports → that port."""
+    """Where a descriptor of each socket points that listens on one of the ports → that port. Raises SearchError."""
+    told = socket_diag.listening()
+    if told is None:
+        return _in_tables(ports)
+    return {f"socket:[{inode}]": port for port, inode in told if port in ports}
+
+
+def _in_tables(ports: Collection[int]) -> dict[str, int]:
+    """Raises SearchError where they are hidden."""
     found: dict[str, int] = {}
     for wholly in (False, True):  # what only behaves like Linux, as a sandbox, need not have its order
         for table in TABLES:

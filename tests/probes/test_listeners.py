@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import os
 import socket
+import struct
 from collections.abc import Callable, Collection
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
-from harness.clients import process_search
+from harness.clients import process_search, socket_diag
 from harness.clients.process_search import SearchError, listeners, listening_in
 from tests.ports import free_port
 from tests.probes.loopback import python, said
@@ -84,6 +89,34 @@ def test_of_those_that_share_a_socket_it_is_their_supervisor() -> None:
         assert listeners((port,)) == {port: [process.pid]}
 
 
+def test_who_asks_while_another_one_searches_has_the_same_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And who asks later, or for others, has one of his own."""
+    searched: list[tuple[int, ...]] = []
+    begun, asked = Event(), Event()
+
+    def search(ports: Collection[int]) -> dict[int, set[int]]:
+        searched.append(tuple(ports))
+        begun.set()
+        assert asked.wait(60)
+        return {port: {len(searched)} for port in ports}
+
+    class Waited(Future[Any]):
+        def result(self, timeout: float | None = None) -> Any:
+            asked.set()
+            return super().result(timeout)
+
+    monkeypatch.setattr(process_search, "_holders", search)
+    monkeypatch.setattr(process_search, "_holders_by_psutil", search)
+    monkeypatch.setattr(process_search, "Future", Waited)
+    with ThreadPoolExecutor() as pool:
+        first = pool.submit(listeners, (8000,))
+        assert begun.wait(60)
+        assert listeners([8000]) == first.result() == {8000: [1]}
+    assert listeners((8000,)) == {8000: [2]}
+    assert listeners((8001,)) == {8001: [3]}
+    assert searched == [(8000,), (8000,), (8001,)]
+
+
 def test_when_the_supervisor_has_gone_it_is_all_that_share() -> None:
     port = free_port()
     with python(SHARES, str(port)) as process:
@@ -91,6 +124,46 @@ def test_when_the_supervisor_has_gone_it_is_all_that_share() -> None:
         process.kill()
         process.wait()
         assert listeners((port,)) == {port: sorted(workers)}
+
+
+@pytest.mark.skipif(not process_search.TABLES[0].exists(), reason="this system has no tables of sockets")
+def test_the_kernel_and_its_tables_name_the_same_sockets() -> None:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as first,
+        socket.create_server(("::1", 0), family=socket.AF_INET6) as second,
+        socket.create_connection(first.getsockname()) as connected,
+    ):
+        ports = [each.getsockname()[1] for each in (first, second, connected)]
+        links = [os.readlink(f"/proc/self/fd/{each.fileno()}") for each in (first, second)]  # noqa: PTH115
+        found = dict(zip(links, ports, strict=False))
+        assert socket_diag.listening() is not None
+        assert process_search._listening(ports) == process_search._in_tables(ports) == found
+
+
+@pytest.mark.parametrize("answer", [OSError("no such family"), struct.pack("=LHHLLi", 20, 2, 0, 0, 0, -2)])
+def test_where_the_kernel_does_not_tell_it_is_its_tables(
+    monkeypatch: pytest.MonkeyPatch, answer: OSError | bytes
+) -> None:
+    """As in a sandbox that has no such sockets, or where it was built without what answers."""
+
+    class Kernel(socket.socket):
+        def __init__(self, *_: object) -> None:
+            if isinstance(answer, OSError):
+                raise answer
+            super().__init__()
+
+        def sendto(self, *_: Any) -> int:
+            return 0
+
+        def recv(self, *_: Any) -> bytes:
+            assert isinstance(answer, bytes)
+            return answer
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        monkeypatch.setattr(socket_diag, "socket", SimpleNamespace(**{**vars(socket), "socket": Kernel}))
+        assert socket_diag.listening() is None
+        port = server.getsockname()[1]
+        assert len(process_search.sockets_on((port,))[port]) == 1
 
 
 def test_of_a_table_no_more_is_read_than_those_that_listen() -> None:
@@ -106,7 +179,7 @@ def test_where_they_do_not_come_first_the_whole_table_is_read(monkeypatch: pytes
     table = tmp_path / "tcp"
     table.write_text("heading\n" + TABLE)
     monkeypatch.setattr(process_search, "TABLES", (table, tmp_path / "no IPv6"))
-    assert process_search._listening((0x1F92,)) == {"socket:[444]": 0x1F92}
+    assert process_search._in_tables((0x1F92,)) == {"socket:[444]": 0x1F92}
 
 
 def test_a_system_that_hides_its_tables_is_said_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -118,5 +191,6 @@ def test_a_system_that_hides_its_tables_is_said_to(tmp_path: Path, monkeypatch: 
             return True
 
     monkeypatch.setattr(process_search, "TABLES", (Hidden(), tmp_path / "away"))
+    monkeypatch.setattr(socket_diag, "listening", lambda: None)
     with pytest.raises(SearchError, match="give pids instead"):
         listeners([8000])

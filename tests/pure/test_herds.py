@@ -42,9 +42,9 @@ def test_a_gate_of_another_phase_makes_no_herd_of_this_one() -> None:
 
 
 def test_a_census_has_no_interval_but_for_what_had_no_answer() -> None:
-    whole, cut = Tally(20, 18, {"x": 2}, 0, {1000: 18}, {}), Tally(20, 15, {"x": 2}, 0, {1000: 15}, {}, {5: 3})
+    whole, cut = Tally(20, 18, {"x": 2}, 0, {1000: 18}), Tally(20, 15, {"x": 2}, 0, {1000: 15}, {5: 3})
     assert herd.error_ratio([whole]) == (0.1, 0.1) and herd.error_ratio([cut]) == (0.1, 0.25)
     assert herd.latency_quantile_us(whole, 0.5) == (1000, 1000)
     low, high = herd.latency_quantile_us(cut, 0.9)
     assert (low, high) == (1000, float("inf")), "answered at that instant, or never"
-    assert herd.latency_quantile_us(Tally(0, 0, {}, 0, {}, {}), 0.5) == (0, float("inf"))
+    assert herd.latency_quantile_us(Tally(0, 0, {}, 0, {}), 0.5) == (0, float("inf"))

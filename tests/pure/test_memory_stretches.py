@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from harness import criteria
-from harness.criteria.recovery import _memory
+from harness.criteria.recovery import _leak_search, _memory
 from harness.criteria.recovery._leak import Growth as Leak
 from harness.criteria.recovery._memory import MemoryGain, growth
 from harness.findings import Outcome
@@ -237,7 +237,7 @@ def test_load_is_steady_when_no_third_has_a_third_more_than_another(counts: list
     phase = Phase("recovery", 31, 31 + len(counts))
     slices = tuple(Slice(31 + k, "w", "GET /", "ok", n, 0, {5: n}) for k, n in enumerate(counts) if n)
     others = (Slice(30, "w", "GET /", "ok", 99, 0, {5: 99}), Slice(phase.end_s, "w", "GET /", "ok", 99, 0, {5: 99}))
-    found = _memory._requests_per_s(replace(RUN, slices=(*slices, *others)), phase)
+    found = _leak_search._requests_per_s(replace(RUN, slices=(*slices, *others)), phase)
     assert found == (None if rate is None else pytest.approx(rate))
 
 

@@ -96,7 +96,9 @@ def run(directory: Path, way: str) -> Finished:
 
 def run_to_the_end_of_accepting(directory: Path) -> Finished:
     with serving(STOPS_ACCEPTING) as host:
-        return runs.locust(directory, "herd_http.py", "--back-within-s", "0", host=host).wait()
+        return runs.locust(
+            directory, "herd_http.py", "--back-within-s", "0", "--connect-early", "yes", host=host
+        ).wait()
 
 
 @together(run_to_the_end_of_accepting)

@@ -46,12 +46,23 @@ def import_what_runs_import() -> None:
     gc.enable()
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+    import encodings.ascii  # noqa: F401  this and the next four at a run's first request
+
+    import gevent.fileobject
+    import gevent.resolver.thread
+    import gevent.threadpool
+    import gevent.util  # noqa: F401
     import locust.main  # noqa: F401
     import numpy  # noqa: F401  this and the next for the verdicts
     import scipy.special  # noqa: F401
 
     import harness.commands.check
+    import harness.commands.launched_locust
     import harness.commands.plan
+    import harness.commands.reference_target
+    import harness.commands.run
+    import harness.commands.runs_apart
+    import harness.commands.scenario_files
     import harness.load.http
     import harness.load.websocket
     import harness.run.master

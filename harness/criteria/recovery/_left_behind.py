@@ -5,17 +5,20 @@ wholly down changes the sum by little.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
 
 from harness.analysis import phases
 from harness.analysis.intervals import clopper_pearson
 from harness.analysis.names import names_with_class
-from harness.analysis.quality import ServiceLevel, Windows, service_level, windows
+from harness.analysis.quality import SLO_QUANTILE, Held, ServiceLevel, held_against, limit_s, windows
+from harness.analysis.tallies import tally
 from harness.recording import Recording, Slice
-from harness.recording_header import Phase
 from harness.recording_values import ITERATION
 
+Placed: TypeAlias = tuple[int, Slice]
+"""The place of a name, and a slice of it."""
 WORSE_BY = 0.1
 """By so much the share of bad requests may be larger than in the baseline, as that of all together."""
 FEWEST = 10
@@ -49,41 +52,58 @@ def left_behind(
     too slow before. One that the baseline has not may be slow by nature, too, but what failed has failed: it is held
     against the failures of all together.
     """
-    by_name: dict[str, list[Slice]] = defaultdict(list)
     name_of = names_with_class(recording)
+    first: dict[str, Slice] = {}
+    named: list[tuple[str, Slice]] = []
     for piece in recording.slices:
         if piece.name != ITERATION:
-            by_name[name_of(piece)].append(piece)
-    sure = 1 - CHANCE / max(1, len(by_name))
+            name = name_of(piece)
+            first.setdefault(name, piece)
+            named.append((name, piece))
+    place = {name: at for at, name in enumerate(first)}
+    before, since = (
+        [(place[name], piece) for name, piece in named if start_s <= piece.t < end_s]
+        for start_s, end_s in (baseline_s, since_s)
+    )
+    limits_s = _own_limits_s(recording, before, len(place), slo, floor_s)
+
+    def held(placed: Sequence[Placed]) -> Held:
+        limits = [limits_s[at] if at in limits_s else slo.of(piece.name) for at, piece in placed]
+        return held_against(recording, placed, len(place), [(limit_s, limit_s) for limit_s in limits])
+
+    both = held(before), held(since)
+    bad = [each.intended - each.good for each in both]
+    failed = [each.failed for each in both]
+    sure = 1 - CHANCE / max(1, len(place))
     every = windows(recording, *baseline_s, 1, slo)
-    failed_before = _of(every, every.failed.sum())
+    failed_before = int(every.failed.sum()), int(every.intended.sum())
     found: list[tuple[float, LeftBehind]] = []
-    for name, pieces in by_name.items():
-        if phases.is_of_connection(pieces[0].name) or phases.is_of(recording, pieces[0], phases.FAILED_ATTEMPTS):
+    for name, at in place.items():
+        if phases.is_of_connection(first[name].name) or phases.is_of(recording, first[name], phases.FAILED_ATTEMPTS):
             continue  # what comes of these has another name, so that here there are failures alone
-        alone = replace(recording, slices=tuple(pieces))
-        for how, before, since in _shares(alone, slo, floor_s, baseline_s, since_s):
-            is_new = not before[1]
-            usual = failed_before if is_new else before
-            if not usual[1] or not since[1] or (is_new and how != FAILED):
+        for how, hits in (("failed or were too slow", bad), (FAILED, failed)):
+            of_before, of_since = ((int(n[at]), int(each.intended[at])) for n, each in zip(hits, both, strict=True))
+            is_new = not of_before[1]
+            usual = failed_before if is_new else of_before
+            if not usual[1] or not of_since[1] or (is_new and how != FAILED):
                 continue
             allowed = max(usual[0] / usual[1] + WORSE_BY, clopper_pearson(*usual, sure)[1])
-            beyond = clopper_pearson(*since, sure)[0] - allowed
+            beyond = clopper_pearson(*of_since, sure)[0] - allowed
             if beyond > 0:
-                found.append((beyond, LeftBehind(name, *since, *before, how)))
+                found.append((beyond, LeftBehind(name, *of_since, *of_before, how)))
     return max(found, key=lambda each: each[0], default=(0.0, None))[1]
 
 
-def _shares(
-    alone: Recording, slo: ServiceLevel, floor_s: float, baseline_s: tuple[int, int], since_s: tuple[int, int]
-) -> Iterator[tuple[str, tuple[int, int], tuple[int, int]]]:
-    """(bad, requests) in the baseline and since, by the SLO of the name, and (failed, requests) of both."""
-    if floor_s and windows(alone, *baseline_s, 1, slo).intended.sum() >= FEWEST:
-        slo = service_level(alone, Phase("baseline", *baseline_s), floor_s) or slo
-    both = [windows(alone, *between, 1, slo) for between in (baseline_s, since_s)]
-    yield "failed or were too slow", _of(both[0], both[0].bad.sum()), _of(both[1], both[1].bad.sum())
-    yield FAILED, _of(both[0], both[0].failed.sum()), _of(both[1], both[1].failed.sum())
-
-
-def _of(seen: Windows, hits: float) -> tuple[int, int]:
-    return int(hits), int(seen.intended.sum())
+def _own_limits_s(
+    recording: Recording, before: Sequence[Placed], count: int, slo: ServiceLevel, floor_s: float
+) -> dict[int, float]:
+    """By the place of a name the SLO that its own baseline sets, where it has enough requests in it."""
+    if not floor_s:
+        return {}
+    intended = held_against(recording, before, count, [(slo.of(piece.name),) * 2 for _, piece in before]).intended
+    pieces: dict[int, list[Slice]] = defaultdict(list)
+    for at, piece in before:
+        pieces[at].append(piece)
+    enough = [at for at in pieces if intended[at] >= FEWEST]
+    own = {at: limit_s(tally(tuple(pieces[at])), SLO_QUANTILE, floor_s) for at in enough}
+    return {at: value_s for at, value_s in own.items() if value_s is not None}

@@ -13,18 +13,15 @@ stretch that ended, the lower end has only what it gained in the recovery, becau
 
 from __future__ import annotations
 
-import dataclasses
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
-from harness.analysis import phases
 from harness.analysis.lazy import FloatArray, np
-from harness.analysis.processes import ProcessSeries, processes
-from harness.analysis.restarts import Restart, restarts
-from harness.criteria.recovery import _leak
-from harness.criteria.recovery._leak import LeakTest, Stretch
+from harness.analysis.processes import ProcessSeries, memory_together, processes
+from harness.analysis.restarts import Restart, restarts, stretches
+from harness.criteria.recovery._leak import LeakTest
+from harness.criteria.recovery._leak_search import leak_in
 from harness.recording import Recording
 from harness.recording_header import Phase
 
@@ -38,8 +35,6 @@ RESAMPLES = 2000
 SEED = 20260314
 LARGEST_GAP_S = 5.0
 """A process that was not readable for longer may have been restarted under the same name, unless its pid is known."""
-STEADY_RATIO = 1.3
-"""A phase is one of steady load when no third of it has more requests than so many times another."""
 
 
 @dataclass(frozen=True)
@@ -93,8 +88,8 @@ def growth(recording: Recording, baseline: Phase, recovery: Phase) -> MemoryGain
     anew = tuple(each for each in restarts(recording) if each.source in first and baseline.start_s <= each.t < end_s)
     cut = {each.source for each in anew}
     steady = [name for name in stayed if name not in cut]
-    before = _summed(samples, steady, baseline.start_s, baseline.end_s)
-    after = _summed(samples, steady, start_s, end_s)
+    before = memory_together(samples, steady, baseline.start_s, baseline.end_s)
+    after = memory_together(samples, steady, start_s, end_s)
     low, high = _interval(before, after) if steady else (0.0, 0.0)
     baseline_bytes, end_bytes = float(np.median(before)), float(np.median(after))
     growth_bytes = end_bytes - baseline_bytes
@@ -126,7 +121,7 @@ def growth(recording: Recording, baseline: Phase, recovery: Phase) -> MemoryGain
             and _longest_gap_s(samples[name], baseline.start_s, end_s) > LARGEST_GAP_S
         ),
         restarts=anew,
-        leak=_leak_in(recording, samples, steady, went, anew, recovery, end_s),
+        leak=leak_in(recording, samples, steady, went, anew, recovery, end_s),
     )
 
 
@@ -187,10 +182,10 @@ def _over_stretches(one: ProcessSeries, anew: Sequence[Restart], window: _Window
     base = float(np.median(one.between(window.baseline.start_s, window.baseline.end_s)[1]))
     end = float(np.median(one.between(window.start_s, window.end_s)[1])) if is_there else 0.0
     low = high = 0.0
-    stretches = list(_stretches(one, anew, window.baseline.start_s, window.end_s))
-    for number, (t, memory_bytes) in enumerate(stretches):
+    pieces = list(stretches(one, anew, window.baseline.start_s, window.end_s))
+    for number, (t, memory_bytes) in enumerate(pieces):
         began = base if number == 0 else float(np.median(memory_bytes[:EDGE_SAMPLES]))
-        if is_there and number == len(stretches) - 1:
+        if is_there and number == len(pieces) - 1:
             low += max(0.0, end - max(began, base))
             high += max(0.0, end - began, float(np.median(memory_bytes[-EDGE_SAMPLES:])) - began)
             continue
@@ -205,83 +200,6 @@ def _over_stretches(one: ProcessSeries, anew: Sequence[Restart], window: _Window
     return _Gained(figure, low, max(figure, high), base, end)
 
 
-def _stretches(
-    one: ProcessSeries, anew: Sequence[Restart], start_s: float, end_s: float
-) -> Iterator[tuple[FloatArray, FloatArray]]:
-    """Samples from one start of the process to the next, each with one sample at least."""
-    edges = [start_s, *(each.t for each in anew if start_s < each.t < end_s), end_s]
-    for begin_s, finish_s in pairwise(edges):
-        t, memory_bytes = one.between(begin_s, finish_s)
-        if len(t):
-            yield t, memory_bytes
-
-
-def _leak_in(
-    recording: Recording,
-    samples: Mapping[str, ProcessSeries],
-    steady: Sequence[str],
-    went: Sequence[str],
-    anew: Sequence[Restart],
-    recovery: Phase,
-    end_s: float,
-) -> LeakTest:
-    """The test of the processes that were there throughout, together, and of each stretch of any other, by itself: the
-    one that looks most like a leak.
-    """
-    found: list[LeakTest] = []
-    if steady:
-        limit_bytes = min(samples[name].memory_limit_bytes for name in steady)  # they may share one
-        seconds = np.arange(recovery.start_s, math.floor(end_s), dtype=np.float64)
-        together = Stretch(
-            recovery.name,
-            seconds,
-            _summed(samples, steady, recovery.start_s, end_s),
-            _requests_per_s(recording, recovery) or 0.0,
-        )
-        test = _leak.assess(together.t, together.memory_bytes, limit_bytes)
-        others = list(_other_loads(recording, samples, steady, recovery)) if test.growth.goes_on else []
-        found.append(_leak.compared(test, together, others))
-    for name in sorted({*(each.source for each in anew), *went}):
-        mine = [each for each in anew if each.source == name]
-        tests = [
-            _leak.assess(t, memory_bytes, samples[name].memory_limit_bytes)
-            for t, memory_bytes in _stretches(samples[name], mine, recovery.start_s, end_s)
-        ]
-        # A stretch that is too short says nothing beside a longer one of the same process.
-        told = [test for test in tests if test.growth is not _leak.Growth.UNKNOWN] or (
-            [] if name in went else tests[:1]
-        )
-        found += [dataclasses.replace(test, reason=f"{name}: {test.reason}") for test in told]
-    if not found:
-        return _leak.LeakTest(_leak.Growth.UNKNOWN, "no process was sampled both in the baseline and at the end")
-    order = list(_leak.Growth)
-    unknown = [test for test in found if test.growth is _leak.Growth.UNKNOWN]
-    worst = max(found, key=lambda test: order.index(test.growth))
-    return unknown[0] if unknown and not worst.growth.goes_on else worst
-
-
-def _other_loads(
-    recording: Recording, samples: Mapping[str, ProcessSeries], names: Sequence[str], recovery: Phase
-) -> Iterator[Stretch]:
-    """The other phases of steady load, or without any."""
-    for phase in recording.header.phases:
-        rate = None if phase.name == recovery.name else _requests_per_s(recording, phase)
-        if rate is not None and all(len(samples[name].between(phase.start_s, phase.end_s)[0]) for name in names):
-            t = np.arange(phase.start_s, phase.end_s, dtype=np.float64)
-            yield Stretch(phase.name, t, _summed(samples, names, phase.start_s, phase.end_s), rate)
-
-
-def _requests_per_s(recording: Recording, phase: Phase) -> float | None:
-    """None where the load of the phase was not steady, or it was too short to tell."""
-    counts = np.zeros(phase.duration_s)
-    for piece in phases.slices_of(recording, phase):
-        counts[piece.t - phase.start_s] += piece.count
-    if len(counts) < 3 * MINIMUM_SAMPLES:
-        return None
-    thirds = [float(third.mean()) for third in np.array_split(counts, 3)]
-    return float(counts.mean()) if max(thirds) <= max(STEADY_RATIO * min(thirds), 0.1) else None
-
-
 def _present(one: ProcessSeries, start_s: float, end_s: float) -> bool:
     seconds = np.unique(np.floor(one.between(start_s, end_s)[0]))
     return len(seconds) >= PRESENT_SHARE * (end_s - start_s)
@@ -290,15 +208,6 @@ def _present(one: ProcessSeries, start_s: float, end_s: float) -> bool:
 def _longest_gap_s(one: ProcessSeries, start_s: float, end_s: float) -> float:
     inner, _ = one.between(start_s, end_s)
     return float(np.diff(inner).max()) if len(inner) > 1 else math.inf
-
-
-def _summed(samples: Mapping[str, ProcessSeries], names: Sequence[str], start_s: float, end_s: float) -> FloatArray:
-    """Bytes of the named processes together, once a second; between samples on the straight line."""
-    grid = np.arange(math.ceil(start_s), math.floor(end_s), dtype=np.float64)
-    total = np.zeros(len(grid))
-    for name in names:
-        total += np.interp(grid, *samples[name].memory)
-    return total
 
 
 def _interval(before: FloatArray, after: FloatArray) -> tuple[float, float]:
