@@ -261,7 +261,7 @@ def test_a_crowd_that_fails_long_after_is_not_passed_over() -> None:
     crowd = Slice(60, "worker-1", "POST /checkout", "http 500", 500, 0, {9: 500})
     found = RecoveryTime().judge(dataclasses.replace(well, slices=(*well.slices, crowd)))
     assert found.outcome is Outcome.INCONCLUSIVE
-    assert "500 of " in found.reason and "all together they are worse than before" in found.reason
+    assert "500 of 500 requests POST /checkout since the recovery failed" in found.reason
 
 
 def test_a_hiccup_of_a_second_is_told_and_tolerated() -> None:

@@ -68,12 +68,15 @@ def in_words(instants_s: tuple[float, ...]) -> str:
 
 
 def _behind(name: LeftBehind, since: str, phases: Named) -> str:
-    before = f"{name.bad_before:,} of {name.requests_before:,} in the {phases.baseline}: it is not back"
+    before = (
+        f"{name.bad_before:,} of {name.requests_before:,} in the {phases.baseline}: it is not back, though all "
+        "together are"
+    )
     if not name.requests_before:
-        before = f"there were none in the {phases.baseline}: it is not well"
+        before = f"there were none of that name in the {phases.baseline}"
     return (
-        f"{name.bad:,} of {name.requests:,} requests {name.name} since {since} {name.how}, and {before}, though all "
-        f"together are; a criterion of its own, with requests = {name.name}, would judge it"
+        f"{name.bad:,} of {name.requests:,} requests {name.name} since {since} {name.how}, and {before}; a criterion "
+        f"of its own, with requests = {name.name}, would judge it"
     )
 
 
