@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 from bokeh.models import ColumnDataSource, FixedTicker, HoverTool, PlainText, Range1d, glyphs
-from bokeh.models.annotations import BoxAnnotation, Label, Span
+from bokeh.models.annotations import BoxAnnotation, BoxInteractionHandles, Label, Span
+from bokeh.models.annotations.geometry import AreaVisuals
 from bokeh.models.glyphs import Scatter, Segment, Step, VAreaStep
 
 from harness.safe_text import one_line
@@ -86,7 +87,7 @@ def _value_axis(plot: Any, chart: Chart) -> tuple[float, float]:
         start, end = 0.0, max(rungs[-1], high) * 1.02
     plot.y_range = Range1d(start=start, end=_above(start, end, HEADROOM_PX, chart.logarithmic))
     axis.ticker = FixedTicker(ticks=rungs)
-    axis.major_label_overrides = {rung: PlainText(text=text(rung)) for rung in rungs}
+    axis.major_label_overrides = {rung: text(rung) for rung in rungs}
     return start, end
 
 
@@ -128,6 +129,7 @@ def _has_neighbour(values: Values) -> np.ndarray[Any, np.dtype[np.bool_]]:
 
 
 def _phases(plot: Any, timeline: Timeline, row: float) -> None:
+    handles = BoxInteractionHandles(all=AreaVisuals())  # nobody moves a band, but each would have some of its own
     for index, phase in enumerate(timeline.phases):
         is_spike = phase.name == SPIKE
         plot.add_layout(
@@ -139,6 +141,7 @@ def _phases(plot: Any, timeline: Timeline, row: float) -> None:
                 fill_color=palette.SPIKE_BAND if is_spike else palette.BAND,
                 fill_alpha=0.22 if is_spike else (0.04, 0.11)[index % 2],
                 editable=False,
+                handles=handles,
             )
         )
         plot.add_layout(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from bokeh.models import BasicTicker, FixedTicker, PlainText, Quad, Range1d
+from bokeh.models import BasicTicker, FixedTicker, Quad, Range1d
 
 from harness.recording import Recording
 from harness.recording_marks import GateMark
@@ -81,7 +81,7 @@ def draw(sends: Sends) -> Any:
     rungs = ticks.linear(float(below.max()))
     plot.y_range = Range1d(start=0, end=rungs[-1] * 1.02)
     plot.yaxis[0].ticker = FixedTicker(ticks=rungs)
-    plot.yaxis[0].major_label_overrides = {rung: PlainText(text=_quantity.number(rung)) for rung in rungs}
+    plot.yaxis[0].major_label_overrides = {rung: _quantity.number(rung) for rung in rungs}
     return plot
 
 
