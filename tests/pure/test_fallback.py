@@ -62,6 +62,19 @@ def test_a_fallback_lies_between_the_last_try_before_and_the_first_answer(
     assert of.reason.endswith("; an error ratio of that time would settle it") is math.isinf(high_s)
 
 
+@pytest.mark.parametrize(("again_s", "limit_s", "outcome"), [(17.9, 5, PASS), (18, 5, INCONCLUSIVE), (18, 0.4, FAIL)])
+def test_a_fault_that_comes_when_the_first_is_over_is_not_judged_and_leaves_no_pass(
+    again_s: float, limit_s: float, outcome: Outcome
+) -> None:
+    """Nobody answers from the second one on."""
+    made = *tried(10.0, "rrrr"), *tried(12.0, "--pppppppppp"), *tried(18.0, "--------")
+    again = FaultMark(again_s, "kill_replicas", INJECTED, "", 2)
+    of = found(*made, faults=(*FROM_12_TO_18, again), limit_s=limit_s)
+    assert (of.outcome, of.interval) == (outcome, pytest.approx((0.5, 1.01)))
+    unjudged = "; 1 of 2 faults came when it was over, and are not judged: name with fault the one that takes the "
+    assert (unjudged in of.reason) is (outcome is INCONCLUSIVE)
+
+
 def test_how_a_fallback_is_told() -> None:
     of = found(*tried(10.0, "rrrr"), *tried(12.0, "-p--pppppppp"))
     assert of.reason == (

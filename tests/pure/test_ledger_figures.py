@@ -8,7 +8,7 @@ import pytest
 
 from harness.criteria.replication._ledger import ledger_of
 from harness.findings import Outcome
-from harness.recording import UNCOUNTED, Operation
+from harness.recording import UNCOUNTED, Operation, Recording
 from tests.histories import recording
 from tests.ledgers import KILLED, NODES, judged, ledger, look, write, writes
 
@@ -93,6 +93,33 @@ def test_a_ledger_that_nobody_wrote_looked_for_or_was_acknowledged_for_is_open()
     assert (unseen.outcome, unseen.reason, unseen.evidence["writes"]) == (INCONCLUSIVE, reason, 1)
     none = judged("lost_writes", recording(write("a", 12.5, None), look("a", None), faults=KILLED))
     assert (none.outcome, none.reason) == (INCONCLUSIVE, "none of 1 writes was acknowledged")
+
+
+def looking_at(at_s: float, rows: int) -> Recording:
+    """The looks for the first so many rows begin then; struck at 12 s."""
+    run = ledger(writes(until_s=20))
+    early = {f"r{number}" for number in range(rows)}
+    made = [
+        replace(each, invoke_s=at_s, return_s=at_s + 0.01) if each.via == "audit" and each.key in early else each
+        for each in run.operations[0].operations
+    ]
+    return recording(*made, faults=KILLED)
+
+
+@pytest.mark.parametrize("criterion", ["lost_writes", "recovery_point", "doubled_writes"])
+def test_a_look_from_before_the_last_fault_shows_nothing_of_what_it_took(criterion: str) -> None:
+    """Users that leave early look for their rows when they do."""
+    well = judged(criterion, looking_at(12.0, 3))
+    assert (well.outcome, well.interval) == (PASS, (0, 0)) and "looked for before the last fault" not in well.evidence
+    early = judged(criterion, looking_at(11.99, 3))
+    assert (early.outcome, early.evidence["looked for before the last fault"]) == (INCONCLUSIVE, 3)
+    assert early.evidence["not looked for with an answer"] == 3
+    assert early.interval == ((0, pytest.approx(11.99)) if criterion == "recovery_point" else (0, 3))
+    nobody = judged(criterion, looking_at(11.99, 400))
+    assert nobody.outcome is INCONCLUSIVE and nobody.reason == (
+        "no look by way of audit for what was written had an answer, so nobody knows what is there; 400 that did came "
+        "before the last fault, and show nothing of what it took"
+    )
 
 
 def test_what_is_told_of_writes_that_are_there_more_than_once() -> None:

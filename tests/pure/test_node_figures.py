@@ -9,7 +9,7 @@ import pytest
 from harness.criteria.replication._nodes import NodeSample, nodes_of, primary_before, silent_s
 from harness.criteria.replication._reigns import Overlap, Seen, overlaps
 from harness.findings import Outcome
-from harness.recording import ProbeSample
+from harness.recording import ProbeSample, Recording
 from harness.recording_marks import INJECTED, FaultMark
 from tests.ledgers import KILLED, NODES, failover, judged, ledger, sample, sampled, watched, writes
 
@@ -232,14 +232,60 @@ def test_how_long_it_took_to_rejoin_is_told(
     assert found.interval == pytest.approx((7.25, 8.26) if figure_s is not None else (47.25, math.inf))
 
 
-def test_only_the_old_primary_and_who_followed_it_have_to_rejoin_before_the_next_fault() -> None:
-    """A third node never followed; the second fault, at 30 s, takes the first one away until the end."""
+SECOND = FaultMark(30, "cut_network", INJECTED, "", 2)
+
+
+def struck_again(back_s: float) -> Recording:
+    """The second fault, at 30 s, takes the first node away again until then. A third one follows from 40 s on."""
     third = "db3 127.0.0.1:3"
-    second = FaultMark(30, "kill_process", INJECTED, "", 2)
     seen = [one for one in failover() if one.source == DB2 or one.t < 30]
-    seen += [sample(t + 0.25, DB1) for t in range(30, 60)]
+    seen += [sample(t + 0.25, DB1, streaming=t >= back_s) for t in range(30, 60)]
     seen += [sample(t + 0.25, third, streaming=t >= 40) for t in range(-1, 60)]
-    found = judged("rejoin_time", sampled(ledger(writes(), faults=(*KILLED, second)), seen))
+    return sampled(ledger(writes(), faults=(*KILLED, SECOND)), seen)
+
+
+def test_only_the_old_primary_and_who_followed_it_have_to_rejoin_before_the_next_fault() -> None:
+    found = judged("rejoin_time", struck_again(30), limit_s=10)
     assert (found.outcome, found.interval) == (PASS, pytest.approx((7.25, 8.26)))
+    assert found.reason == (
+        f"after kill_process at 12 s: {DB1} followed the primary 7.25 s to 8.26 s after the fault was injected, "
+        "limit 10 s"
+    )
     away = {key: value for key, value in found.evidence.items() if key.startswith("samples")}
     assert away == {f"samples in which {DB1} was away": 8, f"samples in which {DB2} was away": 3}
+    assert "limit 10 s; nothing shows that cut_network struck" in str(found.evidence["after cut_network at 30 s"])
+
+
+@pytest.mark.parametrize(
+    ("back_s", "limit_s", "outcome", "interval"),
+    [
+        (41, 12, PASS, (10.25, 11.26)),
+        (41, 11, INCONCLUSIVE, (10.25, 11.26)),
+        (41, 10, FAIL, (10.25, 11.26)),
+        (33, 8, INCONCLUSIVE, (7.25, 8.26)),  # that after the first fault took longer
+        (99, 60, INCONCLUSIVE, (29.25, math.inf)),
+        (99, 29, FAIL, (29.25, math.inf)),
+    ],
+)
+def test_after_each_fault_all_have_to_rejoin(
+    back_s: float, limit_s: float, outcome: Outcome, interval: tuple[float, float]
+) -> None:
+    found = judged("rejoin_time", struck_again(back_s), limit_s=limit_s)
+    assert (found.outcome, found.interval) == (outcome, pytest.approx(interval)), found.reason
+    assert found.reason.startswith("after kill_process at 12 s: " if back_s == 33 else "after cut_network at 30 s: ")
+    assert [key for key in found.evidence if key.startswith("after")] == [
+        "after kill_process at 12 s",
+        "after cut_network at 30 s",
+    ]
+
+
+def test_who_is_still_away_when_the_next_fault_comes_has_not_rejoined() -> None:
+    found = judged("rejoin_time", sampled(ledger(writes(), faults=(*KILLED, SECOND)), failover(rejoined_s=40)))
+    assert (found.outcome, found.interval) == (INCONCLUSIVE, (17.25, math.inf)), found.reason
+
+
+def test_of_faults_that_all_struck_nothing_nothing_is_told() -> None:
+    calm = [sample(t + 0.25, node, primary=node == DB1, streaming=node == DB2) for t in range(60) for node in NODES]
+    faults = FaultMark(12, "a", INJECTED, "", 1), FaultMark(30, "b", INJECTED, "", 2)
+    found = judged("rejoin_time", sampled(ledger(writes(away=None), faults=faults), calm))
+    assert found.outcome is INCONCLUSIVE and "nothing shows that a struck" in found.reason, found.reason

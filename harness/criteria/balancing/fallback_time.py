@@ -29,7 +29,7 @@ class FallbackTime(Criterion):
     share of all even before, more of its answers have to follow each other, with none of a replica between, than chance
     would make (1 %): otherwise the replicas went on, and none had to fall back.
     Where replicas are back before it has answered, it took longer than the longest stretch in which every try was in
-    vain.
+    vain. It is judged by the first fault, so there is no PASS where others came when that was over.
     """
 
     title = "time until reads fall back to the primary"
@@ -105,6 +105,11 @@ class FallbackTime(Criterion):
         reason += f"after {in_vain:,} tries in vain, with {len(vain_s):,} more after its first answer; {limit}"
         if outcome is Outcome.INCONCLUSIVE:
             reason += "; an error ratio of that time would settle it"
+        later = sum(each.at_s >= faults[0].undone_s for each in faults[1:])
+        if later and outcome is Outcome.PASS:
+            outcome = Outcome.INCONCLUSIVE
+            reason += f"; {later} of {len(faults)} faults came when it was over, and are not judged: name with fault "
+            reason += "the one that takes the replicas away"
         return self.finding(outcome, reason, first_s - at_s, interval, told, censored=math.isinf(interval[1]))
 
 

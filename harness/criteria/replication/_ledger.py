@@ -3,11 +3,13 @@
 A user writes a row by one operation (WRITE) under a key of its own, or by several, each with a version of its own,
 where the ones before had no answer. When the load is over it looks for the row on the primary of then, by another
 (READ). The version that this returns is the number of rows with the id, None: there is none. A look without an answer
-proves nothing, nor does any look where one for a row that nobody has written finds it.
+proves nothing, nor does any look where one for a row that nobody has written finds it. A user that leaves early looks
+early: what the last fault took it has not seen.
 """
 
 from __future__ import annotations
 
+import math
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -60,6 +62,8 @@ class Ledger:
     """Who answered the looks → how many."""
     elsewhere: tuple[str, ...] = ()
     """By whom looks were answered that are no looks at all, because it was not the primary."""
+    too_early: int = 0
+    """Looks with an answer that began before the last fault."""
     controls: int = 0
     """Looks with an answer for rows that nobody has written."""
     found_by_controls: int = 0
@@ -69,12 +73,13 @@ class Ledger:
         return tuple(row for row in self.rows if row.acknowledged is not None)
 
 
-def ledger_of(recording: Recording, via: str, audit: str) -> Ledger:
-    """Rows written the way ``via``, looked for the way ``audit``; ``*`` stands for anything."""
+def ledger_of(recording: Recording, via: str, audit: str, since_s: float = -math.inf) -> Ledger:
+    """Rows written the way ``via``, looked for the way ``audit`` from ``since_s`` on; ``*`` stands for anything."""
     writes: dict[str, list[Operation]] = defaultdict(list)
     looks: dict[str, Operation] = {}
     looked_at: Counter[str] = Counter()
     elsewhere: set[str] = set()
+    too_early = 0
     controls: list[Operation] = []
     for batch in recording.operations:
         for operation in batch.operations:
@@ -84,6 +89,8 @@ def ledger_of(recording: Recording, via: str, audit: str) -> Ledger:
                 continue
             elif operation.via == f"{audit} control":
                 controls.append(operation)
+            elif fnmatchcase(operation.via, audit) and operation.invoke_s < since_s:
+                too_early += 1
             elif fnmatchcase(operation.via, audit):
                 looked_at[operation.source or "not said"] += 1
                 before = looks.get(operation.key)
@@ -96,6 +103,7 @@ def ledger_of(recording: Recording, via: str, audit: str) -> Ledger:
         tuple(sorted(rows, key=lambda row: row.attempts[0].invoke_s)),
         looked_at,
         tuple(sorted(elsewhere)),
+        too_early,
         len(controls),
         sum(control.version is not None for control in controls),
     )
@@ -123,12 +131,17 @@ class LedgerCriterion(Criterion):
     remedy: str = parameter("", "what to say when there was no such fault, or no such operation")
 
     def judge(self, recording: Recording) -> Finding:
-        ledger = ledger_of(recording, self.via, self.audit)
+        struck_s = max((each.at_s for each in injections(recording, self.fault)), default=-math.inf)
+        ledger = ledger_of(recording, self.via, self.audit, struck_s)
         if not ledger.rows:
             reason = f"no write came by way of {self.via}: users keep them with self.operation(...)"
             return self.inconclusive(with_remedy(reason, self.remedy))
         if not ledger.looked_at:
             reason = f"no look by way of {self.audit} for what was written had an answer, so nobody knows what is there"
+            if ledger.too_early:
+                reason += (
+                    f"; {ledger.too_early:,} that did came before the last fault, and show nothing of what it took"
+                )
             if ledger.elsewhere:
                 reason += f"; those that did were answered by a {', '.join(ledger.elsewhere)}, not by the primary"
             return self.inconclusive(with_remedy(reason, self.remedy), self._extent(recording, ledger))
@@ -152,6 +165,7 @@ class LedgerCriterion(Criterion):
             "without an answer": len(unanswered),
             "of these there": sum(bool(row.rows) for row in unanswered),
             "not looked for with an answer": sum(row.rows is None for row in ledger.rows),
+            **({"looked for before the last fault": ledger.too_early} if ledger.too_early else {}),
             **{f"looks answered by {source}": count for source, count in sorted(ledger.looked_at.items())},
             "faults": len(injections(recording, self.fault)),
         }

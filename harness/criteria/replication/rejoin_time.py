@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from harness.criteria._criterion import Criterion
 from harness.criteria._effects import effect_of, nothing_shown
@@ -14,6 +14,8 @@ from harness.findings import TARGET, Finding, Outcome
 from harness.plugins import parameter
 from harness.recording import Recording
 from harness.recording_values import Scalar
+
+AWAY = "samples in which"
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,8 @@ class RejoinTime(Criterion):
     than the time between two samples. One that did not come back while it was watched took longer than that: never 0
     and never a pass. Replicas count as well, for they have lost their primary: one that finds no new one is no replica.
     There is no PASS where nobody was seen away and the fault showed in nothing, see :mod:`harness.criteria._effects`.
+    Of several faults each is judged by itself, until the next one, and the worst decides; those that showed in nothing
+    count only where all did.
     """
 
     title = "time until the old primary and its replicas have rejoined"
@@ -57,14 +61,28 @@ class RejoinTime(Criterion):
         nodes = nodes_of(recording)
         if not nodes:
             return self.inconclusive(with_remedy("no node was sampled with its role", self.remedy))
-        fault = faults[0]
+        ends_s = [*(each.at_s for each in faults[1:]), math.inf]
+        found = [
+            (fault, self._after(recording, nodes, fault, min(load_end_s(recording), end_s)))
+            for fault, end_s in zip(faults, ends_s, strict=True)
+        ]
+        if len(found) == 1:
+            return found[0][1]
+        struck = [each for each in found if effect_of(recording, each[0]) or _is_away(each[1])]
+        fault, worst = max(struck or found, key=lambda each: (each[1].outcome.rank, (each[1].interval or (-1.0,))[0]))
+        told = {f"after {each.fault} at {seconds(each.at_s)}": finding.reason for each, finding in found}
+        reason = f"after {fault.fault} at {seconds(fault.at_s)}: {worst.reason}"
+        return replace(worst, reason=reason, evidence={**worst.evidence, **told})
+
+    def _after(
+        self, recording: Recording, nodes: dict[str, list[NodeSample]], fault: Injection, until_s: float
+    ) -> Finding:
         old = primary_before(nodes, fault.at_s)
         if old is None:
             return self.inconclusive("no node was seen to be primary before the fault")
         begin_s = self._begin_s(fault)
         if math.isinf(begin_s):
             return self.inconclusive(f"{fault.fault} was never undone, so its node could not rejoin")
-        until_s = min([load_end_s(recording), *(other.at_s for other in faults[1:])])
         after = {
             node: [one for one in samples if fault.at_s <= one.from_s < until_s]
             for node, samples in nodes.items()
@@ -87,7 +105,7 @@ class RejoinTime(Criterion):
         outcome, limit = against(self.limit_s, interval), f"limit {seconds(self.limit_s)}"
         told: dict[str, Scalar] = {
             "old primary": old,
-            **{f"samples in which {each.node} was away": each.times for each in found},
+            **{f"{AWAY} {each.node} was away": each.times for each in found},
         }
         if math.isinf(worst.high_s):
             reason = f"{worst.node} had not rejoined {seconds(low_s)} after the fault was {self.since}, {limit}"
@@ -116,6 +134,10 @@ class RejoinTime(Criterion):
         if not any(each.times for each in found) and not effect_of(recording, fault):
             return nothing_shown([fault])
         return ""
+
+
+def _is_away(finding: Finding) -> bool:
+    return any(count for key, count in finding.evidence.items() if key.startswith(AWAY))
 
 
 def _was_joined(samples: list[NodeSample], at_s: float) -> bool:
