@@ -296,6 +296,15 @@ def test_a_run_that_is_complete_came_to_its_planned_end(t: float, told: bool) ->
     assert found.evidence["ended_s"] == t
 
 
+def test_phases_have_names_of_their_own() -> None:
+    """Failures of a second spike, say, would be no error ratio of it."""
+    whole = ended(healthy())
+    phases = (*whole.header.phases[:-1], Phase("spike", 31, 36), Phase("recovery", 36, END_S))
+    found = RunComplete().judge(dataclasses.replace(whole, header=dataclasses.replace(whole.header, phases=phases)))
+    assert found.outcome is Outcome.INCONCLUSIVE
+    assert found.reason == "several phases are called spike, of which criteria look at the first alone"
+
+
 @pytest.mark.parametrize(("ended_s", "is_before"), [(30.0, True), (30.5, False)])
 def test_of_a_run_that_ended_with_the_baseline_the_guards_of_the_spike_say_so(ended_s: float, is_before: bool) -> None:
     whole = healthy()

@@ -35,6 +35,10 @@ class RunComplete(Guard):
             reasons += _account(recording, end)
         if not recording.header.phases:
             reasons.append("the header plans no phases")
+        named = Counter(phase.name for phase in recording.header.phases)
+        twice = [name for name, count in named.items() if count > 1]
+        if twice:
+            reasons.append(f"several phases are called {', '.join(twice)}, of which criteria look at the first alone")
         outcome = Outcome.INCONCLUSIVE if reasons else Outcome.PASS
         reason = "; ".join(reasons) or "the run came to its planned end and its recording is whole"
         return self.finding(outcome, reason, evidence=_evidence(recording))
