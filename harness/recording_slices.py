@@ -80,7 +80,7 @@ class Packed(Mapping[int, int]):
 
 class _Sum:
     """Of one second, name, outcome, status, media type and class of users. Histograms are only put one behind the other
-    until they are packed.
+    until they are taken.
     """
 
     __slots__ = ("bytes", "count", "latency", "node", "service", "sizes", "starts")
@@ -142,7 +142,7 @@ class SliceSums:
         for key in list(sums):
             t, _, name, outcome, status, warm_up, wind_down, user_class, media_type = key
             each = sums.pop(key)
-            service, sizes = (None if of is None else _packed(of) for of in (each.service, each.sizes))
+            service, sizes = (None if of is None else _merged(of) for of in (each.service, each.sizes))
             yield Slice(
                 t,
                 each.node,
@@ -150,7 +150,7 @@ class SliceSums:
                 outcome,
                 each.count,
                 each.bytes,
-                _packed(each.latency),
+                _merged(each.latency),
                 service,
                 each.starts,
                 status,
@@ -172,10 +172,10 @@ def _extend(numbers: array[int], more: array[int]) -> None:
     numbers.extend(more if more.typecode == numbers.typecode else more.tolist())
 
 
-def _packed(numbers: array[int]) -> Packed:
+def _merged(numbers: array[int]) -> dict[int, int]:
     """Of histograms that stand one behind the other."""
     merged: dict[int, int] = {}
     known = merged.get
     for index, count in zip(numbers[::2], numbers[1::2], strict=True):
         merged[index] = known(index, 0) + count
-    return Packed.of(merged)
+    return merged
