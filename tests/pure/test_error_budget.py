@@ -19,6 +19,7 @@ from harness.analysis.histogram import bucket_index
 from harness.analysis.intervals import clopper_pearson
 from harness.analysis.tallies import Tally
 from harness.criteria.requests import error_budget
+from harness.criteria.requests.error_budget import ErrorBudget, _Burn
 from harness.findings import Finding, Outcome
 from harness.recording import CriterionSpec, Recording, Slice
 from harness.recording_header import Phase
@@ -282,3 +283,13 @@ def test_a_budget_is_that_of_all_the_run_and_says_what_of_it_is_spent() -> None:
     budget = error_budget.ErrorBudget()
     assert budget._stretches(run) == (Phase("baseline", 0, 30), Phase("rest of the run", 0, 91))
     assert [(seen.is_at(0), seen.is_at(9999)) for seen in budget.failures_seen(run)] == [(True, True)]
+
+
+def test_what_would_settle_it_is_a_rate() -> None:
+    """4 bad of 45 in 15 s are up to 21 %, beyond 14.4: as many as show it of so bad a window, and half as many again."""
+    burn = _Burn(Rule("1 h", 15, 1, 14.4), 8.9, 0.1, 21.0, 20, 4 / 45, 45.0)
+    rate = int(ErrorBudget(objective=0.99)._settled_by(burn, 0.144, 3.0).split()[0])
+    needed = rate * 15 / 1.5
+    assert clopper_pearson(needed * 4 / 45, needed)[1] < 0.144 < clopper_pearson(0.8 * needed * 4 / 45, 0.8 * needed)[1]
+    near = ErrorBudget(objective=0.99)._settled_by(dataclasses.replace(burn, open_rate=0.12), 0.144, 3.0)
+    assert near == "so near to its limit another run, or --repeat, would tell more than more requests in one"

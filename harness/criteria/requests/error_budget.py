@@ -21,6 +21,9 @@ from harness.recording import Recording
 from harness.recording_header import Phase
 from harness.recording_values import Scalar
 
+CLOSE = 0.8
+"""Of the limit: nearer to it the requests that would tell are too many to be asked for."""
+
 
 @dataclass(frozen=True)
 class _Burn:
@@ -31,6 +34,10 @@ class _Burn:
     low: float
     high: float
     at_s: int
+    open_rate: float
+    """Of the window that leaves most open: the one whose upper end is ``high``."""
+    open_requests: float
+    """That it stands for."""
 
     @property
     def outcome(self) -> Outcome:
@@ -128,6 +135,7 @@ class ErrorBudget(JudgesAnswers, Estimate):
 
     def _highest(self, rule: Rule, seconds: Sequence[Tally], aim: Objective, instants: int) -> _Burn:
         rate, low, high, at_s = 0.0, 0.0, 0.0, rule.short_s
+        most_open = (0.0, 0.0)
         sure = 1 - (1 - self.confidence) / instants
         first = next((t for t, each in enumerate(seconds) if each.intended), len(seconds))
         for end in _ends(rule, len(seconds)):
@@ -138,9 +146,12 @@ class ErrorBudget(JudgesAnswers, Estimate):
             now = min(_bad_ratio(*each) for each in both)
             if now > rate:
                 rate, at_s = now, end
-            high = max(high, min(_interval(*each, self.confidence)[1] for each in both))
+            upper, below = min(((_interval(*each, self.confidence)[1], each) for each in both), key=lambda one: one[0])
+            if upper > high:
+                high, most_open = upper, (_bad_ratio(*below), _requests(*below))
             low = max(low, min(_interval(*each, sure)[0] for each in both))
-        return _Burn(rule, rate / aim.budget, min(low, rate) / aim.budget, max(high, rate) / aim.budget, at_s)
+        low, high = min(low, rate) / aim.budget, max(high, rate) / aim.budget
+        return _Burn(rule, rate / aim.budget, low, high, at_s, most_open[0], most_open[1])
 
     def _reason(self, worst: _Burn, aim: Objective, spent: float, per_s: float) -> str:
         limit, cost = f"limit {worst.rule.burn_rate:g}", f"the run spent {percent(spent)} of the budget of the period"
@@ -158,7 +169,19 @@ class ErrorBudget(JudgesAnswers, Estimate):
                 f"{seen}; {needed:,} requests needed in each {worst.rule.long_s} s to tell, {there:,.0f} seen on "
                 "average: more load, a longer run or a lower objective would settle it"
             )
-        return f"{seen}, which leaves both possible; more requests or a longer run would settle it"
+        return f"{seen}, which leaves both possible; {self._settled_by(worst, ratio, per_s)}"
+
+    def _settled_by(self, worst: _Burn, limit_ratio: float, per_s: float) -> str:
+        """The rate at which the window that leaves most open would be below its limit for certain, as bad as it was;
+        half as much again, since another run has a worse one by chance.
+        """
+        if worst.open_rate > CLOSE * limit_ratio or not worst.open_requests:
+            return "so near to its limit another run, or --repeat, would tell more than more requests in one"
+        needed = worst.open_requests
+        while clopper_pearson(worst.open_rate * needed, needed, self.confidence)[1] > limit_ratio:
+            needed *= 1.1
+        rate = math.ceil(1.5 * per_s * needed / worst.open_requests)
+        return f"{rate} requests/s would settle it ({per_s:.3g}/s seen)"
 
 
 def _ends(rule: Rule, run_s: int) -> range:
@@ -172,6 +195,11 @@ def _interval(seconds: Sequence[Tally], times: float, confidence: float) -> tupl
     requests, bad, unknown = (sum(of(each) for each in seconds) for of in (_intended, _failed, _unknown))
     low = clopper_pearson(bad, requests * times, confidence)[0]
     return low, clopper_pearson(bad + unknown, requests * times, confidence)[1]
+
+
+def _requests(seconds: Sequence[Tally], times: float) -> float:
+    """That the window stands for."""
+    return times * sum(each.intended for each in seconds)
 
 
 _intended, _failed, _unknown = attrgetter("intended"), attrgetter("failed"), attrgetter("unknown")
