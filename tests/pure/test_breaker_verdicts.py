@@ -224,9 +224,10 @@ def test_clients_see_flaps_as_runs_of_fast_failures(judged: Judged) -> None:
     twice = tuple(second(t, 20 if t in (32, 33, 40, 41) else 0) for t in range(30, 90))
     found = judged("breaker_flaps", replace(GOOD, seconds=twice))
     assert (found.outcome, found.interval) == (FAIL, (1, math.inf))
-    assert (
-        judged("breaker_flaps", replace(GOOD, leak=LEAKING)).reason == "it was never seen open, so nothing could flap"
-    )
+    unopened = judged("breaker_flaps", replace(GOOD, leak=LEAKING))
+    assert (unopened.outcome, unopened.reason) == (INCONCLUSIVE, "it was never seen open, so nothing could flap")
+    unknown = judged("breaker_flaps", replace(GOOD, missing="no fault"))
+    assert (unknown.outcome, unknown.reason) == (INCONCLUSIVE, "no fault")
 
 
 @pytest.mark.parametrize(

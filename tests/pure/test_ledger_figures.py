@@ -87,6 +87,7 @@ def test_what_a_ledger_has_to_tell() -> None:
 
 def test_a_ledger_that_nobody_wrote_looked_for_or_was_acknowledged_for_is_open() -> None:
     empty = judged("lost_writes", recording(faults=KILLED), remedy="start writers")
+    assert empty.outcome is INCONCLUSIVE
     assert empty.reason == "no write came by way of ledger: users keep them with self.operation(...): start writers"
     unseen = judged("lost_writes", recording(write("a", 11.5, 11.6), faults=KILLED))
     reason = "no look by way of audit for what was written had an answer, so nobody knows what is there"

@@ -289,3 +289,22 @@ def test_of_faults_that_all_struck_nothing_nothing_is_told() -> None:
     faults = FaultMark(12, "a", INJECTED, "", 1), FaultMark(30, "b", INJECTED, "", 2)
     found = judged("rejoin_time", sampled(ledger(writes(away=None), faults=faults), calm))
     assert found.outcome is INCONCLUSIVE and "nothing shows that a struck" in found.reason, found.reason
+
+
+FOLLOWERS = [sample(t + 0.25, node, streaming=True, more={"primary": 0.0}) for t in range(60) for node in NODES]
+
+
+@pytest.mark.parametrize(
+    ("faults", "seen", "since", "reason"),
+    [
+        ((), failover(), "injected", "no fault was injected, so no primary had to rejoin"),
+        (KILLED, FOLLOWERS, "injected", "no node was seen to be primary before the fault"),
+        (KILLED[:1], failover(), "undone", "kill_process was never undone, so its node could not rejoin"),
+        (KILLED, failover(until_s=12), "injected", f"{DB1}, {DB2} was not sampled after the fault"),
+    ],
+)
+def test_what_keeps_a_rejoining_from_being_known(
+    faults: tuple[FaultMark, ...], seen: list[ProbeSample], since: str, reason: str
+) -> None:
+    found = judged("rejoin_time", sampled(ledger(writes(), faults=faults), seen), since=since)
+    assert (found.outcome, found.reason) == (INCONCLUSIVE, reason)
