@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import SupportsFloat, TypeVar
 
 from harness.recording import Recording
-from harness.recording_file import read
+from harness.recording.file import read
 from harness.reserved_port import reserved_port
 
 Result = TypeVar("Result", bound=SupportsFloat)

@@ -20,11 +20,11 @@ from harness.analysis.answer_sizes import size_index
 from harness.analysis.histogram import bucket_index
 from harness.load.report import Report
 from harness.recording import End, ProbeSample, Slice
-from harness.recording_file import FILE_NAME, read
-from harness.recording_header import CriterionSpec, Header, Phase
-from harness.recording_line import encode
-from harness.recording_marks import FINISHED, JOINED, HealthMark, NodeMark, StartsMark
-from harness.recording_values import OK
+from harness.recording.file import FILE_NAME, read
+from harness.recording.header import CriterionSpec, Header, Phase
+from harness.recording.line import encode
+from harness.recording.marks import FINISHED, JOINED, HealthMark, NodeMark, StartsMark
+from harness.recording.values import OK
 from harness.run.recording_writer import RecordingWriter
 from harness.verdict import judge
 

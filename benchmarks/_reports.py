@@ -23,9 +23,9 @@ from harness.analysis.histogram import bucket_index, quantile_us
 from harness.live.state import SETTLES_S, LiveState
 from harness.load.report import Report
 from harness.recording import Line, ProbeSample, Slice
-from harness.recording_file import decode, encode
-from harness.recording_header import Header, Phase
-from harness.recording_values import OK
+from harness.recording.file import decode, encode
+from harness.recording.header import Header, Phase
+from harness.recording.values import OK
 from harness.run.console import Quiet
 from harness.run.live_alerts import raise_and_clear
 from harness.run.recording_writer import RecordingWriter

@@ -24,8 +24,8 @@ from harness.analysis.histogram import bucket_index
 from harness.criteria import with_defaults
 from harness.live.state import SETTLES_S, LiveState
 from harness.recording import ProbeSample, Slice
-from harness.recording_header import CriterionSpec, Header, Phase
-from harness.recording_values import OK
+from harness.recording.header import CriterionSpec, Header, Phase
+from harness.recording.values import OK
 from harness.web import updates
 from harness.web.metrics import Metrics
 from harness.web.status import Watch

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from benchmarks._contest import Table, bare_target, descriptors, locust, spread
 from harness.analysis import histogram, phases
 from harness.recording import Recording
-from harness.recording_header import Phase
-from harness.recording_values import OK
+from harness.recording.header import Phase
+from harness.recording.values import OK
 
 ROUNDS = 1
 USERS = 10_000

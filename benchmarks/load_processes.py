@@ -18,9 +18,9 @@ from typing import Any
 from benchmarks._contest import HERE, RUN_TIMEOUT_S, Table, bare_target, free_port, in_turn, locust, spread
 from harness.analysis.generator import PROBE as GENERATOR
 from harness.recording import Recording
-from harness.recording_file import read
-from harness.recording_marks import LOST, NodeMark
-from harness.recording_values import OK
+from harness.recording.file import read
+from harness.recording.marks import LOST, NodeMark
+from harness.recording.values import OK
 
 ROUNDS = 1
 """Each start takes the whole machine for half a minute."""

@@ -20,7 +20,7 @@ from collections.abc import Callable, Sequence
 
 from harness.findings import Basis, Finding, Outcome
 from harness.recording import Recording
-from harness.recording_header import CriterionSpec
+from harness.recording.header import CriterionSpec
 
 FAMILY_ERROR = 0.05
 """The chance of a FAIL in a run whose limits are all kept, at most."""

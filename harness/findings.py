@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
-from harness.recording_values import Scalar
+from harness.recording.values import Scalar
 
 
 class Outcome(Enum):

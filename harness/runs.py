@@ -11,7 +11,7 @@ from typing import Any
 
 import reports
 from harness.findings import Outcome
-from harness.recording_file import FILE_NAME
+from harness.recording.file import FILE_NAME
 from harness.regular_file import is_there
 from reports import suite_page
 from reports.suite_part import MOST_BYTES, NOT_RUN

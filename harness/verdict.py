@@ -17,8 +17,8 @@ from harness.analysis.names import names_in_doubt, outside_of_phases_in_words
 from harness.errors import ConfigurationError
 from harness.findings import Finding, Outcome, Verdict
 from harness.recording import Recording
-from harness.recording_header import CriterionSpec, Phase
-from harness.recording_marks import PARKED
+from harness.recording.header import CriterionSpec, Phase
+from harness.recording.marks import PARKED
 from harness.verdict_cause import CAUSES, RUN_COMPLETE, explains_as_guard, outcome_in_words
 
 VOID = "void because of"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from harness.analysis.alert_episodes import in_words
 from harness.analysis.alerts import episodes
 from harness.recording import Recording
-from harness.recording_marks import RAISED
+from harness.recording.marks import RAISED
 from reports import _quantity
 
 LATE_S = 15.0

@@ -6,8 +6,8 @@ from harness.analysis import traces
 from harness.analysis.amplification import by_phase
 from harness.findings import Verdict
 from harness.recording import Recording
-from harness.recording_header import Header
-from harness.recording_values import Scalar
+from harness.recording.header import Header
+from harness.recording.values import Scalar
 from reports import _quantity
 
 NO_LIMITS = ("remedy", "only_where_measured")

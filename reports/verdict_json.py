@@ -22,7 +22,7 @@ from harness.analysis.alerts import episodes
 from harness.analysis.amplification import by_phase
 from harness.findings import Basis, Finding, Outcome, Verdict
 from harness.recording import Recording
-from harness.recording_values import Scalar
+from harness.recording.values import Scalar
 
 FILE_NAME = "verdict.json"
 FORMAT = 1

@@ -16,9 +16,9 @@ import numpy as np
 
 from harness.criteria.breaker import BREAKER_OPEN
 from harness.recording import End, ProbeSample, Recording
-from harness.recording_header import CriterionSpec, Header, Phase
-from harness.recording_marks import INJECTED, UNDONE, FaultMark
-from harness.recording_values import OK
+from harness.recording.header import CriterionSpec, Header, Phase
+from harness.recording.marks import INJECTED, UNDONE, FaultMark
+from harness.recording.values import OK
 from tests.recordings import sliced
 
 QUOTE = "GET /quote"

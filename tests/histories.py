@@ -6,8 +6,8 @@ import random
 from collections.abc import Iterable, Mapping
 
 from harness.recording import INVALIDATE, READ, WRITE, End, Operation, Operations, Recording
-from harness.recording_header import Header, Phase
-from harness.recording_marks import FaultMark
+from harness.recording.header import Header, Phase
+from harness.recording.marks import FaultMark
 
 
 def read(

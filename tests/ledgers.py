@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from harness import criteria
 from harness.findings import Finding
 from harness.recording import READ, WRITE, CriterionSpec, Operation, ProbeSample, Recording
-from harness.recording_marks import INJECTED, UNDONE, FaultMark
-from harness.recording_values import Scalar
+from harness.recording.marks import INJECTED, UNDONE, FaultMark
+from harness.recording.values import Scalar
 from tests.histories import recording
 
 KILLED = (FaultMark(12, "kill_process", INJECTED, "", 1), FaultMark(50, "kill_process", UNDONE, "", 1))

@@ -24,12 +24,12 @@ from numpy.typing import NDArray
 from harness.analysis import histogram
 from harness.analysis.histogram import bucket_index
 from harness.recording import End, Line, ProbeSample, Recording, Slice
-from harness.recording_file import FILE_NAME
-from harness.recording_header import CriterionSpec, Header, Phase, PlannedGate
-from harness.recording_line import encode
-from harness.recording_marks import GateMark, HealthMark, Mark, NodeMark
-from harness.recording_seal import Sealer
-from harness.recording_values import OK, UNFINISHED
+from harness.recording.file import FILE_NAME
+from harness.recording.header import CriterionSpec, Header, Phase, PlannedGate
+from harness.recording.line import encode
+from harness.recording.marks import GateMark, HealthMark, Mark, NodeMark
+from harness.recording.seal import Sealer
+from harness.recording.values import OK, UNFINISHED
 
 LOGIN = "POST /auth/login"
 CANARY = "GET /auth/me"

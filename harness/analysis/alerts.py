@@ -23,7 +23,7 @@ from harness.analysis.target_memory import memory_bytes, memory_key
 from harness.parameters import parameters_of
 from harness.plugins import parameter
 from harness.recording import ProbeSample, Recording, Slice
-from harness.recording_header import Header, Phase
+from harness.recording.header import Header, Phase
 
 WINDOW_S = 10
 FEWEST = 20

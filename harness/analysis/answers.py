@@ -15,8 +15,8 @@ from harness.analysis import histogram
 from harness.analysis.lazy import FloatArray, IntArray, np
 from harness.analysis.once import once
 from harness.recording import Recording
-from harness.recording_slices import Packed
-from harness.recording_values import OK
+from harness.recording.slices import Packed
+from harness.recording.values import OK
 
 AT_ONCE = 10_000
 """Slices whose latencies are spread over the seconds at a time: those of an hour would take hundreds of megabytes."""

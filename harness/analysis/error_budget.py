@@ -21,7 +21,7 @@ from dataclasses import dataclass
 
 from harness.analysis import histogram
 from harness.recording import Slice
-from harness.recording_values import BLOCKED, INTERRUPTED, OK, UNSENT
+from harness.recording.values import BLOCKED, INTERRUPTED, OK, UNSENT
 
 DAY_S, HOUR_S = 86_400, 3_600
 TABLE = ((1 * HOUR_S, 0.02), (6 * HOUR_S, 0.05))

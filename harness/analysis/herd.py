@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from harness.analysis import histogram
 from harness.analysis.tallies import Tally
 from harness.recording import Recording
-from harness.recording_header import Phase
+from harness.recording.header import Phase
 
 LEAST_SHARE = 0.5
 """Least share, of the judged and of the released requests, in a gate's second: with fewer the phase is about others."""

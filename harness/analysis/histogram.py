@@ -22,9 +22,9 @@ from itertools import accumulate
 from typing import TypeVar
 
 from harness.analysis.lazy import IntArray, np
-from harness.recording_blocks import Histograms
-from harness.recording_slices import Packed
-from harness.recording_values import Sparse
+from harness.recording.blocks import Histograms
+from harness.recording.slices import Packed
+from harness.recording.values import Sparse
 
 Key = TypeVar("Key", int, str)
 MANY = 16

@@ -24,7 +24,7 @@ from harness.analysis.effective_size import (
 )
 from harness.analysis.lazy import FloatArray, np
 from harness.analysis.tallies import Tally
-from harness.recording_values import Sparse
+from harness.recording.values import Sparse
 
 CONFIDENCE = 0.95
 

@@ -11,7 +11,7 @@ from operator import attrgetter
 from harness.analysis import phases, tallies
 from harness.analysis.once import once
 from harness.recording import Recording, Slice
-from harness.recording_values import CENSORED, ITERATION, OK, OTHER_NAMES
+from harness.recording.values import CENSORED, ITERATION, OK, OTHER_NAMES
 
 MOST_NAMED = 5
 SERVER_ERROR = 500

@@ -15,8 +15,8 @@ from harness.analysis import generator, histogram
 from harness.analysis.once import once
 from harness.analysis.tallies import Tally, tally
 from harness.recording import Recording, Slice
-from harness.recording_header import Header, Phase
-from harness.recording_values import (
+from harness.recording.header import Header, Phase
+from harness.recording.values import (
     ATTEMPT,
     BLOCKED,
     CENSORED,

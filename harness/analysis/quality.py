@@ -17,8 +17,8 @@ from typing import TypeVar
 from harness.analysis import generator, histogram, phases, tallies
 from harness.analysis.lazy import BoolArray, FloatArray, IntArray, np
 from harness.recording import Recording, Slice
-from harness.recording_header import Phase
-from harness.recording_values import BLOCKED, HIGHEST_BUCKET, INTERRUPTED, OK, UNFINISHED, UNSERVED
+from harness.recording.header import Phase
+from harness.recording.values import BLOCKED, HIGHEST_BUCKET, INTERRUPTED, OK, UNFINISHED, UNSERVED
 
 Placed = TypeVar("Placed")
 """A window, and what belongs to it."""

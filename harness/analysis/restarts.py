@@ -16,7 +16,7 @@ from itertools import pairwise
 from harness.analysis.lazy import FloatArray, np
 from harness.analysis.processes import ProcessSeries, processes
 from harness.recording import Recording
-from harness.recording_marks import INJECTED, FaultMark
+from harness.recording.marks import INJECTED, FaultMark
 
 DROP_SHARE = 0.3
 """Memory that falls by more from one sample to the next may be that of a new process."""

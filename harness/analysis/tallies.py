@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from harness.analysis import histogram
 from harness.analysis.lazy import IntArray, np
 from harness.recording import Slice
-from harness.recording_slices import Packed
-from harness.recording_values import CENSORED, HIGHEST_BUCKET, OK, Sparse
+from harness.recording.slices import Packed
+from harness.recording.values import CENSORED, HIGHEST_BUCKET, OK, Sparse
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from harness.analysis import generator, histogram, phases, tallies
 from harness.analysis.lazy import FloatArray, IntArray, np
 from harness.recording import Recording, Slice
-from harness.recording_values import UNFINISHED, UNSERVED
+from harness.recording.values import UNFINISHED, UNSERVED
 
 NOTHING_S = 3_600
 """Seconds that are shown, at most, after the last thing that was recorded."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 
 from harness.recording import Recording
-from harness.recording_marks import TraceMark
+from harness.recording.marks import TraceMark
 
 MOST = 3
 

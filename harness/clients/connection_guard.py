@@ -22,7 +22,7 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from harness.clients.address import Resolve, is_literal, is_loopback, system_addresses
-from harness.recording_values import BLOCKED
+from harness.recording.values import BLOCKED
 
 MOST_KEPT = 100
 """Different addresses that are told apart; further ones are counted as ``other addresses``."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from harness import criteria as criteria_folder
 from harness.findings import BASELINE
 from harness.parameters import flag
-from harness.recording_header import CriterionSpec
+from harness.recording.header import CriterionSpec
 
 if TYPE_CHECKING:
     from shapes._phased import PhasedShape

@@ -12,7 +12,7 @@ from harness.errors import ConfigurationError
 from harness.findings import Verdict
 from harness.history.of_run import against_history, noted
 from harness.recording import Recording
-from harness.recording_file import read
+from harness.recording.file import read
 from harness.verdict import judge, without_reports
 from reports import github, markdown, terminal, verdict_json
 

@@ -9,7 +9,7 @@ from harness import runs
 from harness.comparison.runs import compared, plan_differences
 from harness.comparison.words import share_of
 from harness.errors import ConfigurationError
-from harness.recording_file import FILE_NAME, RecordingError, read
+from harness.recording.file import FILE_NAME, RecordingError, read
 from harness.regular_file import is_folder, is_there
 from harness.verdict import judge, without_reports
 from reports import comparison_page

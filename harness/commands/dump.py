@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from harness.recording import Slices
-from harness.recording_file import open_lines
-from harness.recording_line import decode, encode
+from harness.recording.file import open_lines
+from harness.recording.line import decode, encode
 from harness.safe_text import escaped
 
 

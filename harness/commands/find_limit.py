@@ -20,7 +20,7 @@ from harness.limit.result import Limit
 from harness.limit.search import End, Tried
 from harness.limit.step import Step
 from harness.recording import Recording
-from harness.recording_file import RecordingError, read
+from harness.recording.file import RecordingError, read
 from harness.safe_text import one_line, say
 from reports import github, limit_page
 from reports.limit_page import Found

@@ -17,7 +17,7 @@ from harness.findings import LATENCY_QUANTILE
 from harness.limit.result import Searched
 from harness.limit.search import GROWTH, Bounds
 from harness.parameters import flag
-from harness.recording_header import STARTS_PER_S
+from harness.recording.header import STARTS_PER_S
 
 HIGHEST = 1000.0
 """Unless another is given: a search must be no flood by itself."""

@@ -29,7 +29,7 @@ from harness.live.stop_rules import FLAG
 from harness.load.users.class_problems import class_problems
 from harness.load.users.measured import Measured
 from harness.load.users.paced import Paced, all_paced
-from harness.recording_header import CriterionSpec
+from harness.recording.header import CriterionSpec
 from harness.regular_file import regular
 from harness.run.request import RunRequest, only_shape, target_host
 from shapes._phased import PhasedShape

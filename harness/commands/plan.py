@@ -16,7 +16,7 @@ from harness.commands import adjustable
 from harness.commands.loaded_scenario import load
 from harness.config.scenario import attached_scenario
 from harness.errors import ConfigurationError, UnavailableError
-from harness.recording_header import STARTS_PER_S, CriterionSpec
+from harness.recording.header import STARTS_PER_S, CriterionSpec
 from harness.run import plan_text
 from shapes._phased import PhasedShape
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from harness.commands.runs_apart import AROUND_S, Signals, make_directory, minutes, run_apart, say_verdict
 from harness.commands.scenario_check import checked
 from harness.findings import Outcome, Verdict
-from harness.recording_file import read
+from harness.recording.file import read
 from harness.repeats import pooled
 from harness.safe_text import say
 from harness.verdict import judge

@@ -25,8 +25,8 @@ from harness.criteria.recovery.recovery_time import RESOLUTION_S, SLOWER_RATIO
 from harness.errors import ConfigurationError
 from harness.findings import ERROR_RATIO, LATENCY_QUANTILE, Finding, Outcome, Verdict
 from harness.recording import Recording
-from harness.recording_header import CriterionSpec, Phase
-from harness.recording_values import ITERATION
+from harness.recording.header import CriterionSpec, Phase
+from harness.recording.values import ITERATION
 
 Judged = tuple[Recording, Verdict]
 """A run, and what was judged of it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from zlib import crc32
 
-from harness.recording_header import FaultPlan, Header, PlannedClass
+from harness.recording.header import FaultPlan, Header, PlannedClass
 
 
 def plan_of(header: Header) -> dict[str, str]:

@@ -33,7 +33,7 @@ from harness.errors import ConfigurationError
 from harness.family import FAMILY_ERROR
 from harness.findings import ERROR_RATIO, LATENCY_QUANTILE, Basis, Finding, Outcome, Verdict, objections
 from harness.recording import Recording
-from harness.recording_header import CriterionSpec
+from harness.recording.header import CriterionSpec
 
 
 def compared(first: Sequence[Judged], second: Sequence[Judged], ratio: float, notes: Sequence[str] = ()) -> Verdict:

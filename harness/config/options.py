@@ -16,7 +16,7 @@ from harness.config import presets
 from harness.config.scenario import Scenario
 from harness.errors import ConfigurationError, nearest
 from harness.plugins import Parameter, parameter, parameters_of
-from harness.recording_header import CriterionSpec
+from harness.recording.header import CriterionSpec
 from harness.safe_text import SHORTEST_SECRET
 from shapes._phased import PhasedShape
 

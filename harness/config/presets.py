@@ -35,7 +35,7 @@ from harness.config.preset_file import Table
 from harness.config.preset_file import available as available
 from harness.errors import ConfigurationError, nearest
 from harness.parameters import Parameter, check, text_of
-from harness.recording_header import CriterionSpec
+from harness.recording.header import CriterionSpec
 
 LIKENESS = 0.7
 """How alike an unknown option has to be to the one that was meant: ``host``, unknown here, is no slip of ``hold_s``."""

@@ -18,7 +18,7 @@ from harness.criteria.recovery._queue import PAIR
 from harness.errors import ConfigurationError
 from harness.findings import METASTABILITY, RECOVERY_TIME
 from harness.probes import Probe
-from harness.recording_header import CriterionSpec
+from harness.recording.header import CriterionSpec
 
 FLAG = "--queue-gauge"
 PROBE = "queue"

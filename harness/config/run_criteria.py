@@ -15,8 +15,8 @@ from harness.config.scenario import Scenario
 from harness.errors import ConfigurationError, nearest
 from harness.load.http.expectation import statuses
 from harness.probes import Probe
-from harness.recording_header import CriterionSpec
-from harness.recording_values import Scalar
+from harness.recording.header import CriterionSpec
+from harness.recording.values import Scalar
 
 ERROR_BUDGET = "error_budget"
 OF_PROCESSES = (

@@ -17,7 +17,7 @@ from harness.faults import PlannedFault
 from harness.findings import ERROR_RATIO, LATENCY_QUANTILE, RECOVERY_TIME
 from harness.plugins import Parameter
 from harness.probes import Probe, ProbeData
-from harness.recording_header import CriterionSpec
+from harness.recording.header import CriterionSpec
 
 STANDARD = (ERROR_RATIO, LATENCY_QUANTILE, RECOVERY_TIME, "memory_growth")
 """Criteria about the target, with the defaults of their files, for a scenario that names none."""

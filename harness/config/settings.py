@@ -27,8 +27,8 @@ from harness.errors import ConfigurationError
 from harness.faults import ScheduledFault
 from harness.live.stop_rules import StopRule
 from harness.probes import Probe
-from harness.recording_header import CriterionSpec
-from harness.recording_values import Scalar
+from harness.recording.header import CriterionSpec
+from harness.recording.values import Scalar
 from shapes._phased import PhasedShape
 
 

@@ -18,7 +18,7 @@ from harness.errors import ConfigurationError
 from harness.findings import BASELINE, CLIENTS, Finding
 from harness.plugins import Folder
 from harness.recording import Recording
-from harness.recording_header import CriterionSpec
+from harness.recording.header import CriterionSpec
 
 __all__ = [
     "available",

@@ -15,7 +15,7 @@ from harness.analysis.names import names_with_class
 from harness.analysis.once import once
 from harness.criteria._answer_pieces import FEWEST_BEFORE, WITHOUT_BODY, Compared, within
 from harness.recording import Recording, Slice
-from harness.recording_values import ITERATION, OK
+from harness.recording.values import ITERATION, OK
 
 Kind = TypeVar("Kind", int, str)
 REDIRECTS = (301, 302, 303, 307, 308)

@@ -15,8 +15,8 @@ from harness.analysis.names import names_with_class
 from harness.analysis.once import once
 from harness.criteria._answer_pieces import FEWEST_BEFORE, WITHOUT_BODY, Compared, within
 from harness.recording import Recording, Slice
-from harness.recording_header import Phase
-from harness.recording_values import ITERATION, OK
+from harness.recording.header import Phase
+from harness.recording.values import ITERATION, OK
 
 FEWEST = 20
 """Good answers of a group of seconds, where a recording has only the sum of their lengths."""

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from harness.recording import Recording, Slice
-from harness.recording_header import Phase
-from harness.recording_values import Sparse
+from harness.recording.header import Phase
+from harness.recording.values import Sparse
 
 FEWEST_BEFORE = 60
 """Good answers of the baseline: fewer say little of how much the lengths vary by themselves."""

@@ -13,7 +13,7 @@ from harness.criteria._answer_pieces import Compared, with_failures
 from harness.criteria._criterion import Criterion
 from harness.findings import Finding, Outcome
 from harness.recording import Recording
-from harness.recording_header import Phase
+from harness.recording.header import Phase
 
 SHORTER_RATIO = 0.5
 SHORTER_HELP = (

@@ -10,7 +10,7 @@ from harness.criteria._seen import Seen
 from harness.findings import ALL, CLIENTS, RUN, Basis, Finding, Outcome
 from harness.plugins import name_of, parameter, parameters_of
 from harness.recording import Recording
-from harness.recording_values import Scalar
+from harness.recording.values import Scalar
 
 
 @dataclass(frozen=True)

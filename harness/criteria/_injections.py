@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 
 from harness.criteria._outcome import with_remedy
 from harness.recording import Recording
-from harness.recording_marks import INJECTED, UNDONE
+from harness.recording.marks import INJECTED, UNDONE
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 
 from harness.findings import BASELINE, Outcome
 from harness.recording import Recording
-from harness.recording_header import Phase
-from harness.recording_values import CENSORED, Scalar
+from harness.recording.header import Phase
+from harness.recording.values import CENSORED, Scalar
 
 
 def against(limit: float, interval: tuple[float, float]) -> Outcome:

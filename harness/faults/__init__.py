@@ -16,8 +16,8 @@ from typing import Any, ClassVar, Protocol, Self, runtime_checkable
 
 from harness.clients.address import strip_url
 from harness.plugins import Folder, PlugIn, Value, name_of, values_of
-from harness.recording_header import FaultPlan
-from harness.recording_marks import FaultMark
+from harness.recording.header import FaultPlan
+from harness.recording.marks import FaultMark
 
 __all__ = [
     "Addressed",

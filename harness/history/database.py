@@ -21,7 +21,7 @@ from pathlib import Path
 
 from harness.findings import Outcome
 from harness.history.stored_run import HistoryRun, paths, read_run
-from harness.recording_file import FILE_NAME
+from harness.recording.file import FILE_NAME
 from harness.runs import VERDICT
 from reports import verdict_json
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from harness import runs
 from harness.history.stored_run import HistoryRun, header_of
-from harness.recording_file import FILE_NAME
+from harness.recording.file import FILE_NAME
 from harness.runs import VERDICT
 from reports import comparison_page, repeat_page
 

@@ -13,8 +13,8 @@ from harness import runs
 from harness.comparison.plan import plan_of
 from harness.errors import ConfigurationError, nearest
 from harness.findings import Finding, Outcome
-from harness.recording_file import FILE_NAME, RecordingError, open_lines, parse
-from harness.recording_header import Header
+from harness.recording.file import FILE_NAME, RecordingError, open_lines, parse
+from harness.recording.header import Header
 from harness.runs import VERDICT
 from reports import suite_part, verdict_json
 

@@ -9,7 +9,7 @@ from harness.analysis.quality import ServiceLevel, service_levels, windows
 from harness.criteria.recovery._baseline_band import SHARE_FLOOR, SLOW_SHARE
 from harness.findings import BASELINE
 from harness.recording import Recording
-from harness.recording_header import Phase
+from harness.recording.header import Phase
 
 FLOOR_S = 0.1
 """So many seconds slower than in the baseline is no harm, as in ``recovery_time``."""

@@ -15,7 +15,7 @@ from harness.analysis import histogram
 from harness.analysis.alert_episodes import Condition
 from harness.live.phase_tally import PhaseTally
 from harness.live.recovery_clock import RecoveryState
-from harness.recording_header import CriterionSpec
+from harness.recording.header import CriterionSpec
 
 WITHIN, BEYOND, OPEN = "within", "beyond", "open"
 

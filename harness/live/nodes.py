@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from harness.recording_marks import FINISHED, JOINED, LATE, LOST, ExceptionMark, NodeMark
+from harness.recording.marks import FINISHED, JOINED, LATE, LOST, ExceptionMark, NodeMark
 
 
 @dataclass

@@ -9,8 +9,8 @@ from harness.analysis.histogram import quantile_us, quantiles_us
 from harness.analysis.phases import OF_CLASS, is_good_instant, is_of_connection, split_pattern
 from harness.analysis.tallies import RunningTally
 from harness.recording import Slice
-from harness.recording_header import Phase
-from harness.recording_values import OTHER_NAMES
+from harness.recording.header import Phase
+from harness.recording.values import OTHER_NAMES
 
 MOST_NAMES = 500
 """Names that are kept apart in a phase. Each node keeps that many, but they need not be the same."""

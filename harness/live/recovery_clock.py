@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from harness.analysis import histogram
 from harness.analysis.tallies import RunningTally
 from harness.findings import RECOVERY_TIME
-from harness.recording_header import Header
+from harness.recording.header import Header
 
 SHARE_FLOOR = 0.1
 BASELINE_BAD_RATIO = 0.05

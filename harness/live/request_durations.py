@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 from harness.analysis.histogram import bucket_bounds_us
 from harness.recording import Slice
-from harness.recording_values import CENSORED, OK, OTHER_NAMES, UNFINISHED, UNSENT, UNSERVED, Sparse
+from harness.recording.values import CENSORED, OK, OTHER_NAMES, UNFINISHED, UNSENT, UNSERVED, Sparse
 from harness.safe_text import one_line, without_user_info
 
 BOUNDS_S = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)

@@ -20,8 +20,8 @@ from harness.analysis.histogram import bucket_bounds_us, quantiles_us
 from harness.analysis.phases import shedding
 from harness.analysis.tallies import RunningTally
 from harness.recording import ProbeSample, Slice, Unanswered
-from harness.recording_header import Header
-from harness.recording_values import OK, UNSERVED, Sparse
+from harness.recording.header import Header
+from harness.recording.values import OK, UNSERVED, Sparse
 
 MOST_SECONDS = 7200
 EXACT_S = 300

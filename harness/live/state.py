@@ -25,9 +25,9 @@ from harness.live.series import LiveSeries
 from harness.live.stop_rules import StopRule
 from harness.live.stop_watch import StopWatch
 from harness.recording import ProbeSample, Slice, Unanswered
-from harness.recording_header import Header
-from harness.recording_marks import FINISHED, INJECTED, JOINED, UNDONE, FaultMark, GateMark, Mark, NodeMark
-from harness.recording_slices import SliceSums
+from harness.recording.header import Header
+from harness.recording.marks import FINISHED, INJECTED, JOINED, UNDONE, FaultMark, GateMark, Mark, NodeMark
+from harness.recording.slices import SliceSums
 
 SETTLES_S = 1.0
 """A second is looked at when it has been over for this long: reports come about once a second."""

@@ -17,7 +17,7 @@ from harness.analysis.target_memory import memory_bytes
 from harness.live import stop_rules
 from harness.live.stop_rules import ERROR_RATIO, QUANTILES, TARGET_DOWN, StopRule, in_words
 from harness.recording import ProbeSample, Slice, Unanswered
-from harness.recording_header import Phase
+from harness.recording.header import Phase
 
 FEWEST = 10
 """Requests since a rule began to hold: fewer are no reason to end a run."""

@@ -6,7 +6,7 @@ from __future__ import annotations
 from harness.analysis import generator, machine
 from harness.analysis.alerts import Limits
 from harness.analysis.target_memory import LIMIT, PROCESS, memory_key
-from harness.recording_header import Header
+from harness.recording.header import Header
 
 MEMORY, CPU, POOL, BREAKER, REPLICAS, CONNECTIONS, QUEUE = (
     "memory",

@@ -6,7 +6,7 @@ from typing import Any
 
 from harness.load.media_types import media_type_of
 from harness.load.outcomes import ExpectedStatuses, outcome_of
-from harness.recording_values import OK
+from harness.recording.values import OK
 
 Recorded = tuple[str, int, str, int | None]
 """Outcome, status, media type (empty where somebody has checked the answer), and length of a body that nobody has

@@ -16,7 +16,7 @@ import gevent
 from harness.load.clock import Clock
 from harness.load.mix import Queues
 from harness.load.pacing import Slot, Start
-from harness.recording_marks import ARRIVALS
+from harness.recording.marks import ARRIVALS
 
 SHORTEST_SLEEP_S = 0.001
 """Starts closer together than this share a wake-up of the pacer, which halves its CPU at 2,000 starts a second."""

@@ -5,8 +5,8 @@ where slices have what users wanted.
 from __future__ import annotations
 
 from harness.analysis.histogram import bucket_index
-from harness.recording_marks import AttemptsMark
-from harness.recording_values import OTHER_NAMES
+from harness.recording.marks import AttemptsMark
+from harness.recording.values import OTHER_NAMES
 
 MOST_NAMES = 500
 

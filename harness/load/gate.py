@@ -23,7 +23,7 @@ from harness.load.pacing import Slot, Start
 from harness.load.real_time import RealTime
 from harness.load.sends_at_once import Send, SendsAtOnce
 from harness.load.turns import turn_is_long
-from harness.recording_marks import GateMark, gate_stream
+from harness.recording.marks import GateMark, gate_stream
 from shapes._profile import Herd
 
 CHECK_INTERVAL_S = 0.5

@@ -11,7 +11,7 @@ from gevent import getcurrent
 from harness.load.pacing import Start
 from harness.load.recorder import Recorder
 from harness.load.streams import Streams
-from harness.recording_values import INTERRUPTED, UNSENT, USER_EXCEPTION
+from harness.recording.values import INTERRUPTED, UNSENT, USER_EXCEPTION
 
 
 class Iterations:

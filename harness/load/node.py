@@ -34,8 +34,8 @@ from harness.load.streams import Streams
 from harness.load.user_exceptions import UserExceptions
 from harness.load.users.csv_rows import RowDealer
 from harness.recording import Operation
-from harness.recording_marks import ARRIVALS, GateMark, gate_stream
-from harness.recording_values import INTERRUPTED, UNFINISHED, UNSERVED, USER_EXCEPTION
+from harness.recording.marks import ARRIVALS, GateMark, gate_stream
+from harness.recording.values import INTERRUPTED, UNFINISHED, UNSERVED, USER_EXCEPTION
 from shapes._profile import USERS, Herd, places
 
 DRAIN_CHECK_S = 0.05

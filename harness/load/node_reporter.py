@@ -28,8 +28,8 @@ from harness.load.started_users import StartedUsers
 from harness.load.traces import traces_of
 from harness.load.unanswered import UnansweredRequests
 from harness.recording import Line, Operations, ProbeSample
-from harness.recording_line import encode
-from harness.recording_marks import CUT_OFF, BlockedMark, NodeMark, UsersMark
+from harness.recording.line import encode
+from harness.recording.marks import CUT_OFF, BlockedMark, NodeMark, UsersMark
 
 CONNECT_EARLY = {"yes": True, "no": False}
 """What the option says; ``auto``: as the users say."""

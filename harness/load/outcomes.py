@@ -11,7 +11,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from harness.recording_values import OK, SHED, SHED_WITHOUT_DELAY
+from harness.recording.values import OK, SHED, SHED_WITHOUT_DELAY
 
 _BY_NUMBER = {
     errno.EMFILE: "no free descriptor",

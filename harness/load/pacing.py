@@ -70,7 +70,7 @@ class Start:
         """The same instant on this node's monotonic clock."""
         self.release = release
         self.stream = stream
-        """As in :class:`harness.recording_marks.StartsMark`."""
+        """As in :class:`harness.recording.marks.StartsMark`."""
         self.waited_s = 0.0
         """For a free user of ours: no time of the target's."""
         self.sent_s: float | None = None

@@ -23,7 +23,7 @@ from harness.load.outcomes import ExpectedStatuses
 from harness.load.pacing import Start
 from harness.load.traces import Trace, Traces
 from harness.recording import Slice
-from harness.recording_values import ITERATION, OK, OTHER_MEDIA_TYPES, OTHER_NAMES
+from harness.recording.values import ITERATION, OK, OTHER_MEDIA_TYPES, OTHER_NAMES
 
 MAX_SERIES = 500
 """Different methods, names, outcomes and statuses that are kept apart; a run that names each URL apart would fill the

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.recording import ProbeSample, Slice, Unanswered, fields_of_slice
-from harness.recording_marks import GateMark
-from harness.recording_slices import Packed
+from harness.recording.marks import GateMark
+from harness.recording.slices import Packed
 
 _OTHER_ROWS = ("samples", "unanswered", "gates")
 _HISTOGRAMS = tuple(Slice.__slots__.index(name) for name in ("latency", "service", "sizes"))

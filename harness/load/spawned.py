@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from harness.recording_values import UNFINISHED
+from harness.recording.values import UNFINISHED
 
 
 class GivenUpError(Exception):

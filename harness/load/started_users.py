@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from harness.recording_marks import UsersMark
+from harness.recording.marks import UsersMark
 
 
 class StartedUsers:

@@ -8,8 +8,8 @@ from collections import Counter, defaultdict
 
 from harness.analysis.histogram import bucket_index
 from harness.load.pacing import Start
-from harness.recording_marks import StartsMark
-from harness.recording_values import Sparse
+from harness.recording.marks import StartsMark
+from harness.recording.values import Sparse
 
 
 class Cell:

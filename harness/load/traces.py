@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 import gevent
 from gevent.event import Event
 
-from harness.recording_marks import TraceMark
-from harness.recording_values import OK
+from harness.recording.marks import TraceMark
+from harness.recording.values import OK
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace.export import SpanExporter

@@ -16,7 +16,7 @@ from locust.user.task import LOCUST_STATE_RUNNING
 
 from harness.load.node import Node
 from harness.recording import Unanswered
-from harness.recording_values import ITERATION, UNFINISHED
+from harness.recording.values import ITERATION, UNFINISHED
 
 
 class UnansweredRequests:

@@ -28,7 +28,7 @@ from locust.env import Environment
 from locust.exception import InterruptTaskSet, RescheduleTask, RescheduleTaskImmediately, StopTest, StopUser
 
 from harness.clients.address import strip_url
-from harness.recording_marks import ExceptionMark
+from harness.recording.marks import ExceptionMark
 from harness.safe_text import without_values
 
 CONTROL = (GreenletExit, InterruptTaskSet, RescheduleTask, RescheduleTaskImmediately, StopTest, StopUser)

@@ -115,8 +115,8 @@ class SpikeRuns:
         from harness.comparison.runs import compared, plan_differences
         from harness.history.of_run import against_history
         from harness.history.regression import with_history
-        from harness.recording_file import RecordingError
-        from harness.recording_file import read as read_recording
+        from harness.recording.file import RecordingError
+        from harness.recording.file import read as read_recording
         from harness.verdict import judge
 
         try:

@@ -18,8 +18,8 @@ from harness.config.settings import RunSettings
 from harness.live import stop_rules
 from harness.load.machine_reader import usable_cores
 from harness.load.users.body_checks import judged_by_status
-from harness.recording_header import Header, Phase, PlannedClass, PlannedGate
-from harness.recording_values import Scalar
+from harness.recording.header import Header, Phase, PlannedClass, PlannedGate
+from harness.recording.values import Scalar
 from harness.run.messages import REFERENCE_TARGET
 from harness.run.source_revision import source_revision
 from shapes._phased import PhasedShape

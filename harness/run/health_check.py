@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from harness.clients.address import url_problems
 from harness.clients.http_get import Answer, Deadline, NoAnswerError, connect, endpoint, get
-from harness.recording_marks import HealthMark
+from harness.recording.marks import HealthMark
 
 LIMIT_BYTES = 1_000_000
 ANSWER_S = 2.0

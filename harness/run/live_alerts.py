@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from harness.analysis.alert_episodes import in_words
 from harness.live.state import LiveState
-from harness.recording_marks import CLEARED, RAISED, AlertMark
+from harness.recording.marks import CLEARED, RAISED, AlertMark
 from harness.run.console import Display
 
 

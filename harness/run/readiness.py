@@ -21,7 +21,7 @@ from harness.live.nodes import Nodes
 from harness.load.http.users import PacedHttpUser
 from harness.load.node_reporter import CONNECT_EARLY
 from harness.load.users.paced import Paced
-from harness.recording_marks import PARKED, ExceptionMark, HealthMark
+from harness.recording.marks import PARKED, ExceptionMark, HealthMark
 from harness.run.health_check import ANSWER_S, TargetHealth
 from harness.safe_text import say
 

@@ -13,12 +13,12 @@ from pathlib import Path
 
 from harness.errors import ConfigurationError
 from harness.recording import End, ProbeSample, Slice, Slices
-from harness.recording_file import FILE_NAME
-from harness.recording_header import Header
-from harness.recording_line import encode
-from harness.recording_marks import Mark
-from harness.recording_seal import Sealer
-from harness.recording_slices import SliceSums
+from harness.recording.file import FILE_NAME
+from harness.recording.header import Header
+from harness.recording.line import encode
+from harness.recording.marks import Mark
+from harness.recording.seal import Sealer
+from harness.recording.slices import SliceSums
 from harness.safe_text import say
 
 _MAKE_ROOM = "free some space, or name another directory with --runs-dir"

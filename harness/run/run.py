@@ -31,7 +31,7 @@ from harness.load.run_plan import Plan
 from harness.probes import Probe
 from harness.probes.run_cpu import RunCpu
 from harness.recording import ProbeSample
-from harness.recording_marks import (
+from harness.recording.marks import (
     FINISHED,
     JOINED,
     LATE,

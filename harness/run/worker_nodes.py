@@ -14,7 +14,7 @@ from harness.config.scenario import Scenario
 from harness.load.report import Report
 from harness.load.run_plan import Plan
 from harness.load.users.csv_rows import RowDealer, RowsError
-from harness.recording_marks import ExceptionMark
+from harness.recording.marks import ExceptionMark
 from harness.run import messages
 from harness.run.nodes import Nodes
 from harness.run.run import Run

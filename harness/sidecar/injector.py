@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from harness.faults import Prepared, ScheduledFault
-from harness.recording_marks import FAILED, UNDONE, FaultMark
+from harness.recording.marks import FAILED, UNDONE, FaultMark
 from harness.sidecar.parent import Sidecar
 
 MODULE = "harness.sidecar.injector_process"

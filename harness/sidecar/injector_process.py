@@ -19,7 +19,7 @@ from typing import Any
 
 from harness.errors import ConfigurationError
 from harness.faults import Fault, FaultError, Pinned, Prepared, ScheduledFault
-from harness.recording_marks import FAILED, INJECTED, UNDONE
+from harness.recording.marks import FAILED, INJECTED, UNDONE
 from harness.sidecar.child import LineWriter, ParentLink
 from harness.sidecar.injector import ALIVE, ALIVE_INTERVAL_S, BEGUN, FINISHED, PREPARED, READY, UNDO_S
 

@@ -19,7 +19,7 @@ from harness import criteria
 from harness.live.phase_tally import NameFigures
 from harness.live.series import HEAT_ROWS_PER_DOUBLING, MOST_SECONDS, Figure, Point, heat_floor_s
 from harness.live.subjects import Subjects
-from harness.recording_header import STARTS_PER_S
+from harness.recording.header import STARTS_PER_S
 from harness.run.locust_output import hidden, hidden_in
 from harness.run.run import Run
 from harness.web.status import Status

@@ -19,7 +19,7 @@ from harness.analysis.target_memory import PROCESS, memory_bytes
 from harness.findings import Outcome
 from harness.live.request_durations import Durations
 from harness.load.http.request import DEFAULT_PORTS
-from harness.recording_values import OK
+from harness.recording.values import OK
 from harness.run.master import Master
 from harness.run.run import Run
 from harness.web import secrets

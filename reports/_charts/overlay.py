@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from harness.analysis import time_series
 from harness.analysis.answers import answers
 from harness.recording import Recording
-from harness.recording_header import Phase
+from harness.recording.header import Phase
 from reports import _quantity
 from reports._charts import palette
 from reports._charts.chart import Chart, Line, Values, nothing

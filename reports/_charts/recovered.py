@@ -7,7 +7,7 @@ import math
 from harness.criteria import name_of
 from harness.findings import RECOVERY_TIME, Finding, Verdict
 from harness.recording import Recording
-from harness.recording_header import CriterionSpec
+from harness.recording.header import CriterionSpec
 
 RECOVERED = "recovered"
 """The state that its evidence gives; a target that was not degraded has an instant of recovery nowhere."""

@@ -9,7 +9,7 @@ import numpy as np
 from bokeh.models import BasicTicker, FixedTicker, Quad, Range1d
 
 from harness.recording import Recording
-from harness.recording_marks import GateMark
+from harness.recording.marks import GateMark
 from reports import _quantity
 from reports._charts import palette, ticks
 from reports._charts.blank import add_glyph, blank

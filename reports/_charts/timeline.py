@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from harness.analysis.answers import answers
 from harness.analysis.restarts import restarts
 from harness.recording import Recording
-from harness.recording_header import Phase
-from harness.recording_marks import FINISHED, JOINED, RAISED, AlertMark, FaultMark, GateMark, NodeMark
+from harness.recording.header import Phase
+from harness.recording.marks import FINISHED, JOINED, RAISED, AlertMark, FaultMark, GateMark, NodeMark
 from reports import _quantity
 
 CLOSE_S = 0.05

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.analysis.time_series import Series
-from harness.recording_values import UNSERVED
+from harness.recording.values import UNSERVED
 from reports._charts.chart import Values
 
 MOST_WINDOWS = 3600

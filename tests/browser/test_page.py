@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from harness.analysis import time_series
-from harness.recording_file import read
+from harness.recording.file import read
 from tests.browser.made_up_run import PANEL, TAKE, names, opened, plan, second, state
 from tests.browser.page import PATIENCE_MS, PLANNED, start, start_without_page, until
 from tests.browser.session import Session, session

@@ -14,7 +14,7 @@ import pytest
 import requests
 from prometheus_client.parser import text_string_to_metric_families
 
-from harness.recording_file import read
+from harness.recording.file import read
 from tests.browser.session import Session, session
 from tests.ports import free_port
 from tests.run import runs

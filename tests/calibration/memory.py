@@ -13,8 +13,8 @@ import numpy as np
 
 from harness.analysis.lazy import FloatArray
 from harness.recording import End, ProbeSample, Recording, Slice
-from harness.recording_header import CriterionSpec, Header, Phase
-from harness.recording_marks import FaultMark
+from harness.recording.header import CriterionSpec, Header, Phase
+from harness.recording.marks import FaultMark
 
 MB = 1e6
 BASELINE_S = 30

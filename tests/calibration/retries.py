@@ -16,9 +16,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.recording import End, ProbeSample, Recording
-from harness.recording_header import CriterionSpec, Header, Phase
-from harness.recording_marks import HealthMark
-from harness.recording_values import OK, UNFINISHED
+from harness.recording.header import CriterionSpec, Header, Phase
+from harness.recording.marks import HealthMark
+from harness.recording.values import OK, UNFINISHED
 from tests.recordings import CANARY, Request, slices
 
 FAILED, TIMEOUT = "http 503", "timeout"

@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.recording import End, Recording, Slice
-from harness.recording_header import CriterionSpec, Header, Phase
-from harness.recording_marks import HealthMark, NodeMark
-from harness.recording_values import OK, UNFINISHED
+from harness.recording.header import CriterionSpec, Header, Phase
+from harness.recording.marks import HealthMark, NodeMark
+from harness.recording.values import OK, UNFINISHED
 from tests.recordings import CANARY, LOGIN, sliced
 
 FloatArray = NDArray[np.float64]

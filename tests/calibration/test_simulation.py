@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from harness.recording_values import OK, UNFINISHED
+from harness.recording.values import OK, UNFINISHED
 from tests.calibration.simulation import Disturbance, Load, Service, every, simulate
 
 LONG = Load(canary_per_s=40, recovery_s=2969)

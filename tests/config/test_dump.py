@@ -11,7 +11,7 @@ import pytest
 from harness.commands.dump import lines
 from harness.errors import ConfigurationError
 from harness.recording import Slices
-from harness.recording_file import FILE_NAME
+from harness.recording.file import FILE_NAME
 from harness.safe_text import safe
 from tests import recordings
 

@@ -15,8 +15,8 @@ from harness.commands import adjustable, find_limit
 from harness.commands.scenario_check import Scenario
 from harness.findings import Basis, Finding, Outcome
 from harness.recording import Recording
-from harness.recording_file import RecordingError
-from harness.recording_header import CriterionSpec
+from harness.recording.file import RecordingError
+from harness.recording.header import CriterionSpec
 from reports.suite_part import Part
 from shapes import step
 from tests.calibration.simulation import Load, Service, simulate

@@ -11,7 +11,7 @@ from harness.commands.adjustable import Adjustable
 from harness.commands.limit_plan import LimitPlan, Wanted, made
 from harness.errors import ConfigurationError
 from harness.load import descriptors
-from harness.recording_header import CriterionSpec
+from harness.recording.header import CriterionSpec
 from shapes import diurnal, double_spike, herd, step
 from shapes._classes import pool_for
 from shapes._phased import PhasedShape

@@ -17,7 +17,7 @@ from harness.config.options import declare, misspelt
 from harness.config.scenario import Scenario
 from harness.errors import ConfigurationError
 from harness.plugins import parameter, parameters_of
-from harness.recording_header import CriterionSpec
+from harness.recording.header import CriterionSpec
 from harness.run.request import RunRequest
 from shapes.herd import Herd
 

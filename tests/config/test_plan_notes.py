@@ -6,7 +6,7 @@ import pytest
 
 from harness.commands.loaded_scenario import _where
 from harness.commands.plan import _baselines_wanted
-from harness.recording_header import CriterionSpec
+from harness.recording.header import CriterionSpec
 from shapes import step
 
 RECOVERY = CriterionSpec("recovery_time", {})

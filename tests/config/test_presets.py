@@ -15,7 +15,7 @@ from harness.config.scenario import Scenario
 from harness.errors import ConfigurationError
 from harness.findings import Outcome
 from harness.plugins import parameters_of
-from harness.recording_header import CriterionSpec
+from harness.recording.header import CriterionSpec
 from shapes.herd import Herd
 from tests import recordings
 from tests.config.test_options import HOST, Parser

@@ -28,7 +28,7 @@ def test_a_name_is_as_good_as_a_specification() -> None:
 @pytest.mark.parametrize(
     ("former", "now", "name"),
     [
-        ("harness.recording", "harness.recording_header", "CriterionSpec"),
+        ("harness.recording", "harness.recording.header", "CriterionSpec"),
         ("harness.load.paced", "harness.load.users.paced", "Paced"),
         ("harness.load.measured", "harness.load.users.measured", "Measured"),
         ("harness.load.postgres", "harness.load.users.postgres", "PostgresUser"),

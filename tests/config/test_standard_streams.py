@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.recording_file import FILE_NAME
+from harness.recording.file import FILE_NAME
 from tests import recordings
 
 ROOT = Path(__file__).parents[2]

@@ -7,7 +7,7 @@ import re
 from harness.config.queue_gauge import by_default
 from harness.config.run_criteria import OF_PROCESSES
 from harness.config.scenario import STANDARD
-from harness.recording_header import CriterionSpec
+from harness.recording.header import CriterionSpec
 from tests.docs.blocks import ROOT, in_page
 
 

@@ -16,10 +16,10 @@ from harness import criteria
 from harness.analysis.answer_sizes import size_index
 from harness.findings import Outcome
 from harness.recording import Line, Operation, Operations, ProbeSample, Recording, Slice, Slices, Unanswered
-from harness.recording_file import parse
-from harness.recording_header import CriterionSpec, FaultPlan, PlannedClass
-from harness.recording_line import encode
-from harness.recording_marks import (
+from harness.recording.file import parse
+from harness.recording.header import CriterionSpec, FaultPlan, PlannedClass
+from harness.recording.line import encode
+from harness.recording.marks import (
     AlertMark,
     AttemptsMark,
     BlockedMark,
@@ -31,8 +31,8 @@ from harness.recording_marks import (
     TraceMark,
     UsersMark,
 )
-from harness.recording_seal import Sealer
-from harness.recording_values import (
+from harness.recording.seal import Sealer
+from harness.recording.values import (
     BLOCKED,
     INTERRUPTED,
     ITERATION,

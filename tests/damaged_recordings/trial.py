@@ -19,7 +19,7 @@ from harness import plugins
 from harness.commands.dump import readable
 from harness.findings import Outcome, Verdict
 from harness.recording import Recording
-from harness.recording_file import RecordingError, parse
+from harness.recording.file import RecordingError, parse
 from harness.safe_text import safe
 from harness.verdict import judge
 from reports import terminal

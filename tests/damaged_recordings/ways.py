@@ -12,8 +12,8 @@ from functools import cache
 from typing import Any
 
 from harness.findings import Outcome
-from harness.recording_line import LONGEST_LINE_BYTES
-from harness.recording_seal import Sealer
+from harness.recording.line import LONGEST_LINE_BYTES
+from harness.recording.seal import Sealer
 from tests.damaged_recordings.bases import Base, Lines, without_seal
 
 NASTY = (

@@ -16,7 +16,7 @@ import pytest
 
 from harness.criteria.guards import _skew as skew
 from harness.recording import Recording
-from harness.recording_file import read
+from harness.recording.file import read
 from tests.ports import free_port
 from tests.run import runs
 from tests.run.runs import Finished

@@ -15,7 +15,7 @@ from harness.config import addresses
 from harness.errors import ConfigurationError
 from harness.faults import Fault, FaultError, ScheduledFault, load
 from harness.faults.docker_container import DockerContainer
-from harness.recording_marks import INJECTED, UNDONE
+from harness.recording.marks import INJECTED, UNDONE
 from harness.sidecar.injector import BEGUN
 from harness.sidecar.injector_process import FaultTask
 from tests.faults.engine import CONTAINER_ID, DockerEngine, listening

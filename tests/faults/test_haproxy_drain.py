@@ -16,7 +16,7 @@ import pytest
 
 from harness.faults import FaultError, ScheduledFault
 from harness.faults.haproxy_drain import HaproxyDrain
-from harness.recording_marks import FAILED, INJECTED, UNDONE
+from harness.recording.marks import FAILED, INJECTED, UNDONE
 from harness.sidecar.injector import BEGUN
 from harness.sidecar.injector_process import FaultTask
 from target.stack.haproxy import binary

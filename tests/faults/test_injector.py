@@ -15,7 +15,7 @@ from harness.faults.http_toggle import HttpToggle
 from harness.faults.noop import Noop
 from harness.faults.stop_process import StopProcess
 from harness.faults.tcp_proxy import TcpProxy
-from harness.recording_marks import FAILED, INJECTED, UNDONE
+from harness.recording.marks import FAILED, INJECTED, UNDONE
 from tests.faults.victims import Watched, injecting, server
 from tests.ports import free_port
 from tests.probes.loopback import python, said, wait_for
@@ -146,7 +146,7 @@ import sys, time
 from harness.faults.http_toggle import HttpToggle
 from harness.faults.stop_process import StopProcess
 from tests.faults.victims import Watched
-from harness.recording_marks import INJECTED
+from harness.recording.marks import INJECTED
 toggle = HttpToggle(url=sys.argv[2], token="hush")
 injector = Watched((StopProcess(port=int(sys.argv[1])), 0, 300), (toggle, 0, 300))
 assert not injector.start()

@@ -9,7 +9,7 @@ from pathlib import Path
 from signal import SIGSTOP
 
 from harness.analysis.histogram import bucket_index
-from harness.recording_marks import INJECTED, UNDONE
+from harness.recording.marks import INJECTED, UNDONE
 from tests import service
 from tests.faults.victims import server
 from tests.ports import free_port

@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 import pytest
 
 from harness.faults.tcp_proxy import TcpProxy
-from harness.recording_marks import INJECTED, UNDONE
+from harness.recording.marks import INJECTED, UNDONE
 from tests.faults.victims import Watched, connected, injecting
 from tests.ports import free_port
 from tests.probes.loopback import wait_for

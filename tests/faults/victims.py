@@ -16,7 +16,7 @@ from typing import Any
 import psutil
 
 from harness.faults import Fault, ScheduledFault
-from harness.recording_marks import FaultMark
+from harness.recording.marks import FaultMark
 from harness.sidecar.injector import Injector
 from tests.probes.loopback import PATIENCE_S, python, said, wait_for
 

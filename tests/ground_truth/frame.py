@@ -24,7 +24,7 @@ from typing import Any
 from harness.commands.reference_target import options_for, reference_target
 from harness.findings import Finding, Outcome, Verdict
 from harness.recording import Recording
-from harness.recording_file import read
+from harness.recording.file import read
 from harness.verdict import judge
 from target.faults import folder
 from target.faults.folder import summed

@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 from harness.recording import Recording
-from harness.recording_values import OK
+from harness.recording.values import OK
 from tests.ground_truth.frame import FAIL, INCONCLUSIVE, PASS, Case, Compared, Run, flags, shortened
 
 LEAK_BYTES_PER_LOGIN = 400_000

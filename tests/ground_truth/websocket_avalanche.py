@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from harness.analysis.histogram import bucket_bounds_us
 from harness.criteria.websocket import _connections as connections
-from harness.recording_values import OK
+from harness.recording.values import OK
 from tests.ground_truth.frame import FAIL, Case, Compared, Run, flags
 
 PHASES = flags(baseline_s=5, spike_s=7, steady_s=8, drop_s=5, recovery_s=6)

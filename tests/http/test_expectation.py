@@ -12,7 +12,7 @@ from harness.load.http import HttpClient
 from harness.load.http.expectation import Expectation, difference, statuses
 from harness.load.http.response import Response
 from harness.load.outcomes import ExpectedStatuses, outcome_of, retry_after_s
-from harness.recording_values import OK, SHED, SHED_WITHOUT_DELAY
+from harness.recording.values import OK, SHED, SHED_WITHOUT_DELAY
 
 
 def answer(status: int = 200, body: bytes = b"", **headers: str) -> Response:

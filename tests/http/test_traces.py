@@ -24,8 +24,8 @@ from harness.load.pacing import Start
 from harness.load.present_node import set_node
 from harness.load.recorder import Recorder
 from harness.load.traces import MOST_A_SECOND, Spans, Trace, Traces, traces_of
-from harness.recording_marks import TraceMark
-from harness.recording_values import OK
+from harness.recording.marks import TraceMark
+from harness.recording.values import OK
 from harness.verdict import judge
 from reports import markdown, terminal, verdict_json
 from tests import recordings

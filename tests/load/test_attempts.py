@@ -7,9 +7,9 @@ import dataclasses
 from harness.analysis import amplification
 from harness.analysis.amplification import Amplification
 from harness.load.attempts import MOST_NAMES, Attempts
-from harness.recording_line import decode, encode
-from harness.recording_marks import AttemptsMark
-from harness.recording_values import OTHER_NAMES
+from harness.recording.line import decode, encode
+from harness.recording.marks import AttemptsMark
+from harness.recording.values import OTHER_NAMES
 from harness.verdict import judge
 from reports import _facts, terminal, verdict_json
 from tests import recordings

@@ -11,7 +11,7 @@ import pytest
 
 from harness.load.users.backup import BackupUser
 from harness.recording import STEP
-from harness.recording_header import Phase
+from harness.recording.header import Phase
 from tests.load.single_user import single_user
 
 COMMAND = """

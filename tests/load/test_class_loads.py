@@ -16,8 +16,8 @@ from harness.load.pacing import Slot
 from harness.load.run_plan import Plan
 from harness.load.users.class_problems import count_problems, spread_problems
 from harness.recording import Slice
-from harness.recording_marks import ARRIVALS, StartsMark, gate_stream
-from harness.recording_values import UNSERVED
+from harness.recording.marks import ARRIVALS, StartsMark, gate_stream
+from harness.recording.values import UNSERVED
 from shapes import herd, step, timeline
 from shapes._dispatcher import placed
 from shapes._profile import Profile

@@ -21,8 +21,8 @@ import yaml  # type: ignore[import-untyped]
 import reports
 from harness.commands import grafana
 from harness.recording import ProbeSample, Recording
-from harness.recording_marks import INJECTED, FaultMark, NodeMark
-from harness.recording_values import OK
+from harness.recording.marks import INJECTED, FaultMark, NodeMark
+from harness.recording.values import OK
 from harness.verdict import judge
 from tests import recordings
 from tests.load.test_metrics import OneRun, metrics_of

@@ -14,8 +14,8 @@ import pytest
 
 from harness.live.state import LiveState
 from harness.recording import End
-from harness.recording_file import read
-from harness.recording_marks import LATE, LOST, STOPPING, NodeMark
+from harness.recording.file import read
+from harness.recording.marks import LATE, LOST, STOPPING, NodeMark
 from harness.run.recording_writer import RecordingWriter
 from harness.run.run import Run
 from harness.run.stopping import Stopping

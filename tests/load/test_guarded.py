@@ -6,7 +6,7 @@ import pytest
 
 from harness.criteria.breaker import BREAKER_OPEN
 from harness.load.users.guarded import GuardedHttpUser
-from harness.recording_values import OK
+from harness.recording.values import OK
 from tests.http.scripted import scripted
 from tests.load.single_user import single_user
 from tests.load.test_items import answer

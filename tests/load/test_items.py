@@ -7,7 +7,7 @@ import pytest
 from harness.load.node import Node
 from harness.load.users.items import ItemUser
 from harness.recording import INVALIDATE, READ, WRITE
-from harness.recording_values import OK
+from harness.recording.values import OK
 from tests.http.scripted import CLOSE, scripted
 from tests.http.scripted import READ as AWAIT
 from tests.load.single_user import single_user

@@ -14,7 +14,7 @@ from harness.load.node import Node
 from harness.load.node_reporter import NodeReporter
 from harness.load.report import Report
 from harness.load.run_plan import Plan
-from harness.recording_marks import JOINED, NodeMark
+from harness.recording.marks import JOINED, NodeMark
 from harness.run.recording_writer import RecordingWriter
 from harness.run.run import Run
 from harness.run.stopping import Stopping

@@ -11,7 +11,7 @@ from harness.load.node_reporter import NodeReporter
 from harness.load.users import ledger
 from harness.load.users.ledger import LedgerUser
 from harness.recording import READ, WRITE, Operations
-from harness.recording_line import decode
+from harness.recording.line import decode
 from tests.http.scripted import scripted
 from tests.load.single_user import single_user
 from tests.load.test_items import answer

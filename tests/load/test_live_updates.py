@@ -14,8 +14,8 @@ import pytest
 from harness.criteria import with_defaults
 from harness.live.state import LiveState
 from harness.recording import ProbeSample, Slice
-from harness.recording_header import Phase, PlannedGate
-from harness.recording_values import OK
+from harness.recording.header import Phase, PlannedGate
+from harness.recording.values import OK
 from harness.web import updates
 from harness.web.status import Status
 from harness.web.updates import Updates

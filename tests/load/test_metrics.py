@@ -19,7 +19,7 @@ from harness.criteria import with_defaults
 from harness.live.request_durations import BOUNDS_S, LONGEST_NAME, MOST_NAMES, MOST_SERIES
 from harness.live.state import LiveState
 from harness.recording import ProbeSample, Recording, Slice
-from harness.recording_values import OK, OTHER_NAMES
+from harness.recording.values import OK, OTHER_NAMES
 from harness.web.metrics import Metrics
 from harness.web.status import Watch
 from shapes._profile import Herd, Phase, Polyline, Profile

@@ -24,8 +24,8 @@ from harness.load.pacing import Start
 from harness.load.report import Report
 from harness.load.run_plan import Plan
 from harness.recording import ProbeSample, Slice, Slices, Unanswered
-from harness.recording_file import decode
-from harness.recording_marks import GateMark
+from harness.recording.file import decode
+from harness.recording.marks import GateMark
 from shapes._profile import ARRIVALS, USERS, Polyline
 
 SAMPLED_S = 1.2

@@ -19,8 +19,8 @@ from harness.load.node import Node
 from harness.load.pacing import Slot, Start
 from harness.load.run_plan import Plan
 from harness.load.schedule import due_times
-from harness.recording_marks import GateMark
-from harness.recording_values import INTERRUPTED, UNFINISHED, UNSERVED
+from harness.recording.marks import GateMark
+from harness.recording.values import INTERRUPTED, UNFINISHED, UNSERVED
 from shapes._profile import Herd, Polyline
 
 EXACT = Clock(exact=True)

@@ -11,7 +11,7 @@ from locust import FastHttpUser, HttpUser, User
 
 from harness.load.http import LeanHttpUser, PacedHttpUser
 from harness.load.users.paced import Paced
-from harness.recording_marks import ExceptionMark
+from harness.recording.marks import ExceptionMark
 from harness.run.readiness import BrokenOffError, Readiness, are_held, check_name
 
 

@@ -30,7 +30,7 @@ from harness.load.recorder import MAX_MEDIA_TYPES, MAX_SERIES, Recorder
 from harness.load.stock_clients import count_all_requests
 from harness.load.users.measured import WrongAnswerError
 from harness.recording import Slice
-from harness.recording_values import OK, OTHER_MEDIA_TYPES, OTHER_NAMES, SHED_WITHOUT_DELAY, UNFINISHED
+from harness.recording.values import OK, OTHER_MEDIA_TYPES, OTHER_NAMES, SHED_WITHOUT_DELAY, UNFINISHED
 from tests.http.scripted import READ, scripted
 
 ORIGIN_S = 1000.25

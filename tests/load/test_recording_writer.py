@@ -10,11 +10,11 @@ import pytest
 
 from harness.commands import dump
 from harness.recording import Slice, Slices, Unanswered
-from harness.recording_file import FILE_NAME, read
-from harness.recording_header import Phase, PlannedGate
-from harness.recording_line import decode, encode
-from harness.recording_marks import NodeMark
-from harness.recording_values import OK, UNFINISHED
+from harness.recording.file import FILE_NAME, read
+from harness.recording.header import Phase, PlannedGate
+from harness.recording.line import decode, encode
+from harness.recording.marks import NodeMark
+from harness.recording.values import OK, UNFINISHED
 from harness.run.recording_writer import RecordingWriter
 from tests import recordings
 

@@ -14,8 +14,8 @@ from harness.load.clock import Clock
 from harness.load.node import Node
 from harness.load.pacing import Slot
 from harness.load.run_plan import Plan
-from harness.recording_file import decode, encode
-from harness.recording_marks import ARRIVALS, StartsMark, gate_stream
+from harness.recording.file import decode, encode
+from harness.recording.marks import ARRIVALS, StartsMark, gate_stream
 from shapes._profile import Herd, Polyline
 
 EXACT = Clock(exact=True)

@@ -13,7 +13,7 @@ from harness.load.node import Node
 from harness.load.node_reporter import NodeReporter, _expected_statuses
 from harness.load.report import Report
 from harness.load.run_plan import Plan
-from harness.recording_values import ITERATION, SHED, UNFINISHED
+from harness.recording.values import ITERATION, SHED, UNFINISHED
 from shapes._profile import ARRIVALS, Polyline
 
 STOPPED_S = 20.0

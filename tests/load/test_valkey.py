@@ -26,7 +26,7 @@ from harness.load.run_plan import Plan
 from harness.load.users import valkey
 from harness.load.users.valkey import ValkeyUser
 from harness.recording import READ, WRITE, Operation
-from harness.recording_values import OK
+from harness.recording.values import OK
 from shapes._profile import Polyline
 from tests import service
 from tests.http.conftest import Certificates, certificates

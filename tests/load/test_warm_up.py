@@ -18,7 +18,7 @@ from harness.load.node import Node
 from harness.load.pacing import Start
 from harness.load.present_node import set_node
 from harness.load.run_plan import Plan
-from harness.recording_values import OK
+from harness.recording.values import OK
 from shapes._profile import Polyline
 from tests import service
 

@@ -18,7 +18,7 @@ import websocket
 from harness.clients import connection_guard, http_get, postgres
 from harness.clients.connection_guard import BlockedError
 from harness.load.outcomes import outcome_of
-from harness.recording_values import BLOCKED
+from harness.recording.values import BLOCKED
 
 FOREIGN = "192.0.2.7"
 """Of TEST-NET-1 (RFC 5737): nobody's."""

@@ -14,7 +14,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from harness.recording_marks import HealthMark
+from harness.recording.marks import HealthMark
 from harness.run import health_check
 from harness.run.health_check import FRONT_PAGE, HealthResult, TargetHealth, check, is_worse, wait_until_healthy
 from tests.ports import free_port

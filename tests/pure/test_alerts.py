@@ -13,8 +13,8 @@ from harness.analysis.alerts import AlertWatch, Limits, episodes
 from harness.analysis.histogram import bucket_index
 from harness.live.state import LiveState
 from harness.recording import End, ProbeSample, Slice
-from harness.recording_header import CriterionSpec, Phase
-from harness.recording_values import OK, SHED
+from harness.recording.header import CriterionSpec, Phase
+from harness.recording.values import OK, SHED
 from tests import recordings
 
 BASELINE = Phase("baseline", 0, 20)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from harness.analysis.amplification import Amplification, between, by_phase
 from harness.recording import Recording, Slice
-from harness.recording_marks import AttemptsMark
+from harness.recording.marks import AttemptsMark
 from tests.recordings import healthy
 
 RUN = healthy()

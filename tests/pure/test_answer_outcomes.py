@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from harness.load.outcomes import HTTP2_ERRORS, ExpectedStatuses, outcome_of, retry_after_s
-from harness.recording_values import OK, SHED, SHED_WITHOUT_DELAY
+from harness.recording.values import OK, SHED, SHED_WITHOUT_DELAY
 
 
 def error_of(module: str, name: str, *args: object, **attributes: object) -> Exception:

@@ -23,8 +23,8 @@ from harness.criteria.scaling.scaling_errors import ScalingErrors
 from harness.findings import Outcome
 from harness.limit.step import Answer, Step
 from harness.recording import Recording, Slice
-from harness.recording_header import CriterionSpec, Phase
-from harness.recording_values import OK
+from harness.recording.header import CriterionSpec, Phase
+from harness.recording.values import OK
 from tests import recordings
 
 USUAL = "GET /orders"

@@ -9,8 +9,8 @@ import pytest
 from harness.analysis.answers import answers
 from harness.analysis.histogram import bucket_index
 from harness.recording import Recording, Slice
-from harness.recording_marks import GateMark
-from harness.recording_values import OK
+from harness.recording.marks import GateMark
+from harness.recording.values import OK
 from tests.recordings import healthy, login_herd
 
 

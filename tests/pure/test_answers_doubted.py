@@ -15,8 +15,8 @@ from harness.criteria._answer_kind import other_media_types, other_statuses
 from harness.criteria.requests.error_ratio import ErrorRatio
 from harness.findings import Finding, Outcome
 from harness.recording import Recording, Slice
-from harness.recording_header import Phase
-from harness.recording_values import OK
+from harness.recording.header import Phase
+from harness.recording.values import OK
 from tests import recordings
 from tests.pure.test_answer_size import SPIKE, USUAL, mixed
 

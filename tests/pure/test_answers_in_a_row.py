@@ -16,8 +16,8 @@ from harness.analysis.histogram import bucket_index
 from harness.criteria.recovery.answers_in_a_row import Second, first_row
 from harness.findings import Finding, Outcome
 from harness.recording import End, Recording, Slice
-from harness.recording_header import CriterionSpec, Phase
-from harness.recording_values import OK, UNFINISHED, Scalar
+from harness.recording.header import CriterionSpec, Phase
+from harness.recording.values import OK, UNFINISHED, Scalar
 from tests import recordings
 
 PASS, FAIL, INCONCLUSIVE = Outcome.PASS, Outcome.FAIL, Outcome.INCONCLUSIVE

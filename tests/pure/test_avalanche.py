@@ -13,11 +13,11 @@ from harness.criteria._outcome import seconds
 from harness.criteria.websocket import _connections as connections
 from harness.findings import Finding, Outcome
 from harness.recording import End, ProbeSample, Recording, Slice
-from harness.recording_file import parse
-from harness.recording_header import FORMAT, CriterionSpec, Phase
-from harness.recording_line import encode
-from harness.recording_marks import INJECTED, UNDONE, FaultMark
-from harness.recording_values import NOT_TRIED, OK, UNFINISHED, Scalar
+from harness.recording.file import parse
+from harness.recording.header import FORMAT, CriterionSpec, Phase
+from harness.recording.line import encode
+from harness.recording.marks import INJECTED, UNDONE, FaultMark
+from harness.recording.values import NOT_TRIED, OK, UNFINISHED, Scalar
 from tests.recordings import healthy, texts
 
 PHASES = (Phase("baseline", 0, 5), Phase("spike", 5, 10), Phase("steady", 10, 20), Phase("drop", 20, 30))

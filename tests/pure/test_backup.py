@@ -11,8 +11,8 @@ from harness.analysis.histogram import bucket_index
 from harness.criteria.backup._steps import seconds_of
 from harness.findings import Finding, Outcome
 from harness.recording import READ, STEP, WRITE, CriterionSpec, Operation, Operations, Recording, Slice
-from harness.recording_header import Phase
-from harness.recording_values import OK
+from harness.recording.header import Phase
+from harness.recording.values import OK
 from harness.verdict import judge
 from tests import histories
 

@@ -14,9 +14,9 @@ from harness.criteria.backup.backup_cost import _only
 from harness.criteria.requests.latency_quantile import LatencyQuantile
 from harness.findings import Finding, Outcome
 from harness.recording import READ, STEP, WRITE, CriterionSpec, Operation, Recording, Slice
-from harness.recording_header import Phase
-from harness.recording_marks import GateMark, HealthMark
-from harness.recording_values import OK
+from harness.recording.header import Phase
+from harness.recording.marks import GateMark, HealthMark
+from harness.recording.values import OK
 from tests.histories import recording
 
 PASS, FAIL, INCONCLUSIVE = Outcome.PASS, Outcome.FAIL, Outcome.INCONCLUSIVE

@@ -14,8 +14,8 @@ from harness.criteria._single_operations import unnamed
 from harness.criteria.balancing.fallback_time import _longest_in_vain_s, _longest_run
 from harness.findings import Finding, Outcome
 from harness.recording import CriterionSpec, Operation, Recording
-from harness.recording_marks import INJECTED, UNDONE, FaultMark
-from harness.recording_values import Scalar
+from harness.recording.marks import INJECTED, UNDONE, FaultMark
+from harness.recording.values import Scalar
 from harness.verdict import judge
 from tests.histories import recording
 from tests.ledgers import KILLED, ask, ledger

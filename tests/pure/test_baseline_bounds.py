@@ -11,7 +11,7 @@ from harness.analysis import phases
 from harness.criteria.guards import baseline_healthy
 from harness.criteria.recovery._trend import Trend
 from harness.findings import BASELINE
-from harness.recording_header import Phase
+from harness.recording.header import Phase
 from tests.pure.test_baseline_healthy import run
 
 ROSE, FELL = "the median latency rose by 80 ms", "the median latency fell by 80 ms"

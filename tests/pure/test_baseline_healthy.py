@@ -16,9 +16,9 @@ from harness.analysis.histogram import bucket_index
 from harness.criteria.guards import baseline_healthy
 from harness.findings import BASELINE, Finding, Outcome
 from harness.recording import Recording, Slice
-from harness.recording_header import CriterionSpec, Phase
-from harness.recording_marks import INJECTED, UNDONE, FaultMark
-from harness.recording_values import OK
+from harness.recording.header import CriterionSpec, Phase
+from harness.recording.marks import INJECTED, UNDONE, FaultMark
+from harness.recording.values import OK
 from harness.verdict import judge
 from tests.recordings import healthy
 

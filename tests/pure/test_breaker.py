@@ -18,8 +18,8 @@ from harness.criteria.breaker._measure import BreakerBehaviour, Leak, measure
 from harness.criteria.breaker._state import Sample
 from harness.findings import Finding, Outcome
 from harness.recording import CriterionSpec, Recording, Slice
-from harness.recording_marks import FAILED, INJECTED, FaultMark
-from harness.recording_values import ITERATION, OK, UNSERVED, USER_EXCEPTION, Scalar
+from harness.recording.marks import FAILED, INJECTED, FaultMark
+from harness.recording.values import ITERATION, OK, UNSERVED, USER_EXCEPTION, Scalar
 from harness.verdict import judge
 from tests.breakers import DEPENDENCY, FAST_S, NEVER_CLOSES, NEVER_OPENS, STATE, WITNESSES, Truth, simulate, without
 

@@ -16,7 +16,7 @@ from harness.criteria.breaker import _clients as clients
 from harness.criteria.breaker._clients import FastFailures, Second
 from harness.criteria.breaker._state import Moment
 from harness.recording import Slice
-from harness.recording_values import OK
+from harness.recording.values import OK
 from tests.recordings import healthy
 
 

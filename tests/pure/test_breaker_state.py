@@ -23,9 +23,9 @@ from harness.criteria.breaker._measure import (
 )
 from harness.criteria.breaker._state import UNSEEN, Instance, Moment, Sample
 from harness.recording import End, ProbeSample, Recording, Slice
-from harness.recording_header import Phase
-from harness.recording_marks import INJECTED, UNDONE, FaultMark
-from harness.recording_values import OK
+from harness.recording.header import Phase
+from harness.recording.marks import INJECTED, UNDONE, FaultMark
+from harness.recording.values import OK
 from tests.breakers import CLOSES, DEPENDENCY, OPENS, PROBES, STATE, WITNESSES
 from tests.pure.test_breaker_clients import second
 from tests.recordings import healthy

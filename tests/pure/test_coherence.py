@@ -15,8 +15,8 @@ from harness.criteria.cache._operations import history_of
 from harness.criteria.cache.fail_open import FailOpen
 from harness.findings import Finding, Outcome
 from harness.recording import CriterionSpec, Operation, Recording
-from harness.recording_marks import FAILED, INJECTED, UNDONE, FaultMark, NodeMark
-from harness.recording_values import Scalar
+from harness.recording.marks import FAILED, INJECTED, UNDONE, FaultMark, NodeMark
+from harness.recording.values import Scalar
 from tests.histories import invalidate, linearizable, read, recording, write
 
 ONE_THEN_TWO = (write(1, 0, 1), write(2, 2, 3))

@@ -15,7 +15,7 @@ from harness.comparison.runs import Judged, compared, plan_differences
 from harness.errors import ConfigurationError
 from harness.findings import Finding, Outcome, Verdict
 from harness.recording import Recording
-from harness.recording_header import CriterionSpec, FaultPlan, PlannedClass
+from harness.recording.header import CriterionSpec, FaultPlan, PlannedClass
 from harness.verdict import judge
 from tests import recordings, stored_runs
 

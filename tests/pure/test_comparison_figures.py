@@ -19,8 +19,8 @@ from harness.comparison.plan import _load
 from harness.comparison.runs import _interval, _of_guards, _whole, compared
 from harness.errors import ConfigurationError
 from harness.findings import Basis, Finding, Outcome, Verdict
-from harness.recording_header import CriterionSpec, Phase, PlannedGate
-from harness.recording_values import ITERATION, OK
+from harness.recording.header import CriterionSpec, Phase, PlannedGate
+from harness.recording.values import ITERATION, OK
 from harness.verdict import judge
 from tests import recordings, stored_runs
 from tests.recordings import Request

@@ -16,7 +16,7 @@ from rich.text import Text
 
 from harness.live.state import LiveState
 from harness.recording import ProbeSample
-from harness.recording_marks import INJECTED, JOINED, LOST, FaultMark, NodeMark
+from harness.recording.marks import INJECTED, JOINED, LOST, FaultMark, NodeMark
 from harness.run.console import Lines, Quiet, can_draw, display, screen_text
 from harness.run.console.events import Events
 from harness.run.console.in_place import HIDE_CURSOR, SHOW_CURSOR, InPlace

@@ -15,7 +15,7 @@ from harness.analysis.gone import gone
 from harness.analysis.processes import processes
 from harness.findings import Finding, Outcome
 from harness.recording import CriterionSpec, ProbeSample, Recording
-from harness.recording_marks import INJECTED, UNDONE, FaultMark
+from harness.recording.marks import INJECTED, UNDONE, FaultMark
 from harness.verdict import judge
 from tests import recordings
 

@@ -14,9 +14,9 @@ from harness.criteria._outcome import percent, seconds
 from harness.errors import ConfigurationError
 from harness.findings import ALL, BASELINE, CLIENTS, Basis, Finding, Outcome
 from harness.recording import ProbeSample, Recording, Slice
-from harness.recording_header import CriterionSpec, Phase
-from harness.recording_marks import BlockedMark, ExceptionMark, GateMark, HealthMark, NodeMark, StartsMark
-from harness.recording_values import OK, SHED, SHED_WITHOUT_DELAY, UNSERVED, Scalar
+from harness.recording.header import CriterionSpec, Phase
+from harness.recording.marks import BlockedMark, ExceptionMark, GateMark, HealthMark, NodeMark, StartsMark
+from harness.recording.values import OK, SHED, SHED_WITHOUT_DELAY, UNSERVED, Scalar
 from tests.recordings import CANARY, healthy, login_herd
 
 REQUIRED = {

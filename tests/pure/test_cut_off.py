@@ -10,9 +10,9 @@ import pytest
 from harness.analysis import tallies
 from harness.findings import Finding, Outcome, Verdict
 from harness.recording import End, ProbeSample, Recording, Slice, Unanswered
-from harness.recording_file import parse
-from harness.recording_header import FORMAT, CriterionSpec, Header
-from harness.recording_values import OK, UNFINISHED, UNSERVED
+from harness.recording.file import parse
+from harness.recording.header import FORMAT, CriterionSpec, Header
+from harness.recording.values import OK, UNFINISHED, UNSERVED
 from harness.verdict import judge
 from reports import junit
 from tests import recordings

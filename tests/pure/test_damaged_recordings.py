@@ -12,9 +12,9 @@ import pytest
 from harness import criteria
 from harness.findings import Outcome
 from harness.recording import Line, Operation
-from harness.recording_file import RecordingError, parse
-from harness.recording_header import FORMAT, Header, Phase, PlannedClass, PlannedGate
-from harness.recording_line import decode
+from harness.recording.file import RecordingError, parse
+from harness.recording.header import FORMAT, Header, Phase, PlannedClass, PlannedGate
+from harness.recording.line import decode
 from harness.verdict import judge
 from tests import recordings
 from tests.damaged_recordings.bases import bases

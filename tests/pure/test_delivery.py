@@ -14,9 +14,9 @@ from harness.criteria.guards._skew import release
 from harness.criteria.guards.spike_delivered import _remedy
 from harness.findings import Finding, Outcome
 from harness.recording import CriterionSpec, End, Recording, Slice
-from harness.recording_header import Phase, PlannedClass, PlannedGate
-from harness.recording_marks import ARRIVALS, GateMark, StartsMark, UsersMark, gate_stream
-from harness.recording_values import INTERRUPTED, OK, UNSENT, UNSERVED, Scalar
+from harness.recording.header import Phase, PlannedClass, PlannedGate
+from harness.recording.marks import ARRIVALS, GateMark, StartsMark, UsersMark, gate_stream
+from harness.recording.values import INTERRUPTED, OK, UNSENT, UNSERVED, Scalar
 from tests.recordings import healthy
 
 RAMP = ((0.0, 0.0), (10.0, 100.0), (10.0, 200.0), (20.0, 200.0))

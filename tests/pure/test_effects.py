@@ -13,7 +13,7 @@ from harness.criteria import _effects as effects
 from harness.criteria._injections import Injection, load_end_s
 from harness.criteria.replication._nodes import LAG_S, PRIMARY, STREAMING, NodeSample
 from harness.recording import End, Operation, ProbeSample, Recording
-from harness.recording_marks import INJECTED, UNDONE, FaultMark
+from harness.recording.marks import INJECTED, UNDONE, FaultMark
 from tests.histories import read, recording
 
 FAULT = Injection("kill", 12.0, 18.0)

@@ -17,8 +17,8 @@ from harness.criteria.scaling._elasticity import Elasticity
 from harness.criteria.scaling._step_function import Sampled, Steps
 from harness.findings import Finding, Outcome
 from harness.recording import End, ProbeSample, Recording
-from harness.recording_header import CriterionSpec, Header, Phase
-from harness.recording_values import OK, Scalar
+from harness.recording.header import CriterionSpec, Header, Phase
+from harness.recording.values import OK, Scalar
 from tests.recordings import Request, slices
 
 LEVELS = (("baseline", 12, 6), ("step-1", 16, 16), ("spike", 16, 26), ("recovery", 30, 6))

@@ -14,8 +14,8 @@ from harness.criteria.guards import enough_users
 from harness.criteria.guards.enough_users import Stream
 from harness.findings import CLIENTS, Finding, Outcome
 from harness.recording import CriterionSpec, Recording, Slice
-from harness.recording_marks import ARRIVALS, GateMark, StartsMark, gate_stream
-from harness.recording_values import OK, UNSERVED
+from harness.recording.marks import ARRIVALS, GateMark, StartsMark, gate_stream
+from harness.recording.values import OK, UNSERVED
 from harness.verdict import judge
 from tests import recordings
 

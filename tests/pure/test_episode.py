@@ -15,8 +15,8 @@ from harness.criteria.recovery._episode import _by_failures, measure
 from harness.criteria.recovery._levels import Posterior
 from harness.criteria.recovery._recovery import Settings, State
 from harness.recording import End, Recording, Slice
-from harness.recording_header import Phase
-from harness.recording_values import OK
+from harness.recording.header import Phase
+from harness.recording.values import OK
 from tests.recordings import healthy
 
 RUN = healthy()

@@ -12,9 +12,9 @@ from harness.criteria._seen import Seen
 from harness.criteria.guards.failures_judged import _fault_times, _looked_at, _unseen
 from harness.findings import Finding, Outcome
 from harness.recording import Recording, Slice
-from harness.recording_header import CriterionSpec, PlannedClass
-from harness.recording_marks import INJECTED, UNDONE, FaultMark
-from harness.recording_values import OK, SHED, Scalar
+from harness.recording.header import CriterionSpec, PlannedClass
+from harness.recording.marks import INJECTED, UNDONE, FaultMark
+from harness.recording.values import OK, SHED, Scalar
 from harness.verdict import judge
 from tests import recordings
 from tests.breakers import WITNESSES, simulate

@@ -9,8 +9,8 @@ import pytest
 from harness import criteria
 from harness.findings import Finding, Outcome
 from harness.recording import CriterionSpec, Operation
-from harness.recording_marks import INJECTED, UNDONE, FaultMark
-from harness.recording_values import Scalar
+from harness.recording.marks import INJECTED, UNDONE, FaultMark
+from harness.recording.values import Scalar
 from tests.histories import recording
 from tests.ledgers import ask, write
 

@@ -8,7 +8,7 @@ import pytest
 
 from harness.findings import Basis, Outcome
 from harness.recording import Recording, Slice
-from harness.recording_header import CriterionSpec, Phase
+from harness.recording.header import CriterionSpec, Phase
 from harness.verdict import judge
 from tests.recordings import ended, healthy
 

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from harness.criteria.guards.faults_injected import FaultsInjected
 from harness.findings import ALL, Outcome
 from harness.recording import Recording
-from harness.recording_file import parse
-from harness.recording_header import FaultPlan
-from harness.recording_marks import FAILED, INJECTED, UNDONE, FaultMark
+from harness.recording.file import parse
+from harness.recording.header import FaultPlan
+from harness.recording.marks import FAILED, INJECTED, UNDONE, FaultMark
 from harness.verdict import judge
 from tests.recordings import healthy, texts
 

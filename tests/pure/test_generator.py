@@ -11,8 +11,8 @@ from harness.analysis import generator
 from harness.criteria import load
 from harness.findings import Outcome
 from harness.recording import CriterionSpec, End, ProbeSample, Recording, Slice
-from harness.recording_header import Phase
-from harness.recording_marks import GateMark, NodeMark
+from harness.recording.header import Phase
+from harness.recording.marks import GateMark, NodeMark
 from tests.recordings import healthy
 
 

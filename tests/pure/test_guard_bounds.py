@@ -21,9 +21,9 @@ from harness.criteria.guards.target_healthy import TargetHealthy
 from harness.criteria.guards.warm_up_healthy import WarmUpHealthy
 from harness.findings import BASELINE, Outcome
 from harness.recording import Recording, Slice
-from harness.recording_header import CriterionSpec, Phase, PlannedClass, PlannedGate
-from harness.recording_marks import ARRIVALS, INJECTED, UNDONE, FaultMark, GateMark, NodeMark, StartsMark
-from harness.recording_values import OK, UNSERVED
+from harness.recording.header import CriterionSpec, Phase, PlannedClass, PlannedGate
+from harness.recording.marks import ARRIVALS, INJECTED, UNDONE, FaultMark, GateMark, NodeMark, StartsMark
+from harness.recording.values import OK, UNSERVED
 from tests.pure.test_baseline_healthy import PER_SECOND, SECONDS, judged, run
 from tests.pure.test_delivery import two_gates
 from tests.pure.test_enough_users import judged as judged_by

@@ -9,8 +9,8 @@ import pytest
 from harness.analysis import herd
 from harness.analysis.tallies import Tally
 from harness.recording import Slice
-from harness.recording_header import Phase
-from harness.recording_marks import GateMark
+from harness.recording.header import Phase
+from harness.recording.marks import GateMark
 from tests.recordings import healthy
 
 RUN = healthy()

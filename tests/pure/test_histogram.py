@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.analysis import histogram
-from harness.recording_slices import Packed
+from harness.recording.slices import Packed
 
 values = st.integers(min_value=0, max_value=histogram.HIGHEST_US)
 histograms = st.dictionaries(st.integers(0, 20_000), st.integers(1, 1000), max_size=30)

@@ -21,7 +21,7 @@ from harness.errors import ConfigurationError
 from harness.history import database, export
 from harness.history.database import DATABASE, History
 from harness.history.stored_run import NOT_JUDGED, Filter, paths, read_run
-from harness.recording_file import FILE_NAME
+from harness.recording.file import FILE_NAME
 from harness.runs import VERDICT
 from harness.verdict import judge
 from reports import verdict_json

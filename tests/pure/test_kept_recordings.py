@@ -15,7 +15,7 @@ import pytest
 from harness import criteria
 from harness.findings import Finding
 from harness.recording import Recording
-from harness.recording_file import parse
+from harness.recording.file import parse
 from harness.verdict import judge
 
 KEPT = Path(__file__).parents[1] / "kept"

@@ -11,7 +11,7 @@ from harness.analysis.histogram import bucket_index
 from harness.criteria.recovery.recovery_time import RecoveryTime
 from harness.findings import Finding, Outcome
 from harness.recording import Recording, Slice
-from harness.recording_marks import AttemptsMark
+from harness.recording.marks import AttemptsMark
 from tests import recordings
 from tests.recordings import sliced
 

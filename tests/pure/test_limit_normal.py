@@ -8,8 +8,8 @@ import pytest
 
 from harness.limit.normal import Normal
 from harness.recording import Recording
-from harness.recording_header import Phase
-from harness.recording_values import OK
+from harness.recording.header import Phase
+from harness.recording.values import OK
 from tests import recordings
 from tests.recordings import Request
 

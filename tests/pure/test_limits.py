@@ -22,8 +22,8 @@ from harness.errors import ConfigurationError
 from harness.findings import Finding, Outcome
 from harness.plugins import parameters_of
 from harness.recording import CriterionSpec, End, ProbeSample, Recording, Slice
-from harness.recording_marks import INJECTED, UNDONE, ExceptionMark, FaultMark, GateMark
-from harness.recording_values import OK, Scalar
+from harness.recording.marks import INJECTED, UNDONE, ExceptionMark, FaultMark, GateMark
+from harness.recording.values import OK, Scalar
 from tests.breakers import WITNESSES, simulate
 from tests.calibration import memory
 from tests.histories import read, recording, write

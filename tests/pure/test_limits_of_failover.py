@@ -10,7 +10,7 @@ from harness import criteria
 from harness.findings import Outcome
 from harness.plugins import parameters_of
 from harness.recording import CriterionSpec, Recording
-from harness.recording_marks import FaultMark
+from harness.recording.marks import FaultMark
 from tests.ledgers import ask, failover, ledger, sampled, write, writes
 from tests.pure.test_balancing import falling_back, rotating, shared
 from tests.pure.test_limits import Case

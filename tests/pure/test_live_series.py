@@ -15,9 +15,9 @@ from harness.live import series
 from harness.live.series import ALL_NODES, Figure, LiveSeries, Point, heat_floor_s, heat_row
 from harness.live.state import LiveState
 from harness.recording import ProbeSample, Recording, Slice, Unanswered
-from harness.recording_header import CriterionSpec
-from harness.recording_marks import INJECTED, JOINED, LOST, FaultMark, GateMark, NodeMark
-from harness.recording_values import OK, SHED, UNFINISHED, UNSERVED
+from harness.recording.header import CriterionSpec
+from harness.recording.marks import INJECTED, JOINED, LOST, FaultMark, GateMark, NodeMark
+from harness.recording.values import OK, SHED, UNFINISHED, UNSERVED
 from tests.pure.test_live_state import HEADER, one_slice
 
 

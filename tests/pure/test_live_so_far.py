@@ -24,8 +24,8 @@ from harness.live.subjects import (
     Subjects,
 )
 from harness.recording import ProbeSample, Slice, Unanswered
-from harness.recording_header import CriterionSpec, Header
-from harness.recording_values import OK
+from harness.recording.header import CriterionSpec, Header
+from harness.recording.values import OK
 from tests.pure.test_live_state import HEADER
 
 QUICK, SLOW = 1000, 6000

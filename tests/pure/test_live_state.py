@@ -19,9 +19,9 @@ from harness.live import series, state
 from harness.live.phase_tally import MOST_NAMES
 from harness.live.state import SETTLES_S, LiveState
 from harness.recording import ProbeSample, Recording, Slice
-from harness.recording_header import Header, Phase
-from harness.recording_marks import FAILED, FINISHED, INJECTED, JOINED, LATE, LOST, UNDONE, FaultMark, NodeMark
-from harness.recording_values import OK, OTHER_NAMES, UNFINISHED
+from harness.recording.header import Header, Phase
+from harness.recording.marks import FAILED, FINISHED, INJECTED, JOINED, LATE, LOST, UNDONE, FaultMark, NodeMark
+from harness.recording.values import OK, OTHER_NAMES, UNFINISHED
 from tests import recordings
 
 PHASES = (Phase("baseline", 0, 20), Phase("spike", 20, 25), Phase("recovery", 25, 40))

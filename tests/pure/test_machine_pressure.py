@@ -12,7 +12,7 @@ from harness.analysis import machine
 from harness.criteria import load
 from harness.findings import CLIENTS, TARGET, Finding, Outcome
 from harness.recording import CriterionSpec, ProbeSample, Recording
-from harness.recording_header import Phase
+from harness.recording.header import Phase
 from tests.recordings import healthy
 
 LIMIT = 0.3

@@ -15,7 +15,7 @@ from harness.criteria.recovery._leak import Growth as Leak
 from harness.criteria.recovery._memory import MemoryGain, growth
 from harness.findings import Outcome
 from harness.recording import ProbeSample, Slice
-from harness.recording_header import CriterionSpec, Phase
+from harness.recording.header import CriterionSpec, Phase
 from tests.recordings import healthy
 
 RUN = healthy()

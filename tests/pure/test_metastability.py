@@ -18,8 +18,8 @@ from harness.criteria.recovery.metastability import _same_load_from_s as same_lo
 from harness.findings import Finding, Outcome
 from harness.parameters import parameters_of
 from harness.recording import End, ProbeSample, Recording, Slice
-from harness.recording_header import CriterionSpec, Phase
-from harness.recording_values import OK
+from harness.recording.header import CriterionSpec, Phase
+from harness.recording.values import OK
 from harness.verdict import judge
 from tests import recordings
 

@@ -8,7 +8,7 @@ import pytest
 
 from harness.analysis.names import names_in_doubt, outside_of_phases_in_words
 from harness.recording import Recording, Slice
-from harness.recording_values import ITERATION, OTHER_NAMES
+from harness.recording.values import ITERATION, OTHER_NAMES
 from tests.recordings import healthy
 
 

@@ -10,7 +10,7 @@ from harness.criteria.replication._nodes import NodeSample, nodes_of, primary_be
 from harness.criteria.replication._reigns import Overlap, Seen, overlaps
 from harness.findings import Outcome
 from harness.recording import ProbeSample, Recording
-from harness.recording_marks import INJECTED, FaultMark
+from harness.recording.marks import INJECTED, FaultMark
 from tests.ledgers import KILLED, NODES, failover, judged, ledger, sample, sampled, watched, writes
 
 PASS, FAIL, INCONCLUSIVE = Outcome.PASS, Outcome.FAIL, Outcome.INCONCLUSIVE

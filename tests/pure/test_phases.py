@@ -14,7 +14,7 @@ from harness.criteria import load
 from harness.criteria.guards._delivery import deliveries
 from harness.findings import ALL, Outcome
 from harness.recording import CriterionSpec, End, Recording, Slice
-from harness.recording_values import CENSORED, INTERRUPTED, ITERATION, OK, UNFINISHED, UNSENT, UNSERVED
+from harness.recording.values import CENSORED, INTERRUPTED, ITERATION, OK, UNFINISHED, UNSENT, UNSERVED
 from tests.recordings import CANARY, healthy
 
 COMPLETED = End(92, "completed", True, 3, 1)

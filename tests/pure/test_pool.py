@@ -22,8 +22,8 @@ from harness.criteria.pool.pool_saturation import _describe
 from harness.criteria.pool.pool_stable import _difference, _persistence
 from harness.findings import CLIENTS, TARGET, Finding, Outcome
 from harness.recording import ProbeSample, Recording, Slice
-from harness.recording_header import CriterionSpec, Phase
-from harness.recording_values import Scalar
+from harness.recording.header import CriterionSpec, Phase
+from harness.recording.values import Scalar
 from tests.recordings import healthy
 
 HELD_S, SIZE = 0.05, 16

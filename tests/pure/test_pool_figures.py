@@ -12,8 +12,8 @@ from harness.criteria.pool._levels import Instant
 from harness.criteria.pool._relapses import relapse
 from harness.findings import Finding, Outcome
 from harness.recording import ProbeSample, Recording
-from harness.recording_header import CriterionSpec, Phase
-from harness.recording_values import Scalar
+from harness.recording.header import CriterionSpec, Phase
+from harness.recording.values import Scalar
 from tests.recordings import healthy
 
 PASS, FAIL, INCONCLUSIVE = Outcome.PASS, Outcome.FAIL, Outcome.INCONCLUSIVE

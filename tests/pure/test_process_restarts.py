@@ -12,7 +12,7 @@ from harness.analysis.restarts import restarts
 from harness.criteria.recovery.process_restarts import _listed
 from harness.findings import Finding, Outcome
 from harness.recording import CriterionSpec, ProbeSample, Recording
-from harness.recording_marks import INJECTED, UNDONE, FaultMark
+from harness.recording.marks import INJECTED, UNDONE, FaultMark
 from harness.verdict import judge
 from reports._charts.timeline import timeline
 from tests.calibration.memory import RECOVERY_S

@@ -12,7 +12,7 @@ from harness.analysis.gone import gone
 from harness.analysis.processes import processes
 from harness.analysis.restarts import Restart, oom_kills, restarts
 from harness.recording import ProbeSample, Recording
-from harness.recording_marks import INJECTED, UNDONE, FaultMark
+from harness.recording.marks import INJECTED, UNDONE, FaultMark
 from tests.recordings import healthy
 
 SECONDS = 60

@@ -12,8 +12,8 @@ import pytest
 from harness.analysis import quality
 from harness.analysis.histogram import bucket_index
 from harness.recording import End, Recording, Slice
-from harness.recording_header import Phase
-from harness.recording_values import INTERRUPTED, OK, UNFINISHED, UNSERVED
+from harness.recording.header import Phase
+from harness.recording.values import INTERRUPTED, OK, UNFINISHED, UNSERVED
 from tests.recordings import healthy
 
 BASELINE = Phase("baseline", 0, 30)

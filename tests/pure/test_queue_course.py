@@ -11,7 +11,7 @@ from scipy.stats import t as student
 
 from harness.criteria.recovery._queue import Course, Queue, measure_queue
 from harness.recording import ProbeSample, Recording
-from harness.recording_header import Phase
+from harness.recording.header import Phase
 from tests.recordings import healthy
 
 RUN = healthy()

@@ -13,7 +13,7 @@ from harness import criteria
 from harness.criteria.rate_limit._takes import Admissions, Key, Take, Window, by_source
 from harness.findings import Finding, Outcome
 from harness.recording import ADMITTED, BYPASS, REFUSED, TAKE, CriterionSpec, Operation, Recording
-from harness.recording_marks import INJECTED, UNDONE, FaultMark
+from harness.recording.marks import INJECTED, UNDONE, FaultMark
 from harness.verdict import judge
 from tests import histories
 

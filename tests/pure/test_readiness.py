@@ -11,9 +11,9 @@ from harness import criteria
 from harness.analysis.histogram import bucket_index
 from harness.findings import Finding, Outcome
 from harness.recording import End, Recording, Slice
-from harness.recording_header import CriterionSpec, Phase
-from harness.recording_marks import INJECTED, UNDONE, FaultMark
-from harness.recording_values import OK, Scalar
+from harness.recording.header import CriterionSpec, Phase
+from harness.recording.marks import INJECTED, UNDONE, FaultMark
+from harness.recording.values import OK, Scalar
 from tests import recordings
 
 PASS, FAIL, INCONCLUSIVE = Outcome.PASS, Outcome.FAIL, Outcome.INCONCLUSIVE

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from harness.analysis.answer_sizes import size_index
 from harness.analysis.histogram import HIGHEST_US, bucket_index
 from harness.recording import Line, ProbeSample, Slice, Slices
-from harness.recording_file import FILE_NAME, RecordingError, parse, read
-from harness.recording_header import FORMAT, CriterionSpec
-from harness.recording_line import decode, encode
-from harness.recording_marks import AlertMark, GateMark, HealthMark, NodeMark
-from harness.recording_values import HIGHEST_SIZE_BUCKET
+from harness.recording.file import FILE_NAME, RecordingError, parse, read
+from harness.recording.header import FORMAT, CriterionSpec
+from harness.recording.line import decode, encode
+from harness.recording.marks import AlertMark, GateMark, HealthMark, NodeMark
+from harness.recording.values import HIGHEST_SIZE_BUCKET
 from tests import recordings
 
 words = st.text(max_size=20)

@@ -8,8 +8,8 @@ import pytest
 
 from harness import criteria
 from harness.recording import CriterionSpec
-from harness.recording_format_1 import UNSAID, upgraded
-from harness.recording_values import Scalar
+from harness.recording.format_1 import UNSAID, upgraded
+from harness.recording.values import Scalar
 
 ELASTICITY = ("scaling_lag", "under_provisioning", "over_provisioning", "scaling_stability", "scale_in")
 

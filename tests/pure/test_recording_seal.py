@@ -10,11 +10,11 @@ import pytest
 
 from harness.findings import Outcome
 from harness.recording import End, Recording, Slice
-from harness.recording_file import parse
-from harness.recording_header import FORMAT, CriterionSpec
-from harness.recording_line import encode
-from harness.recording_seal import Sealer
-from harness.recording_values import OK
+from harness.recording.file import parse
+from harness.recording.header import FORMAT, CriterionSpec
+from harness.recording.line import encode
+from harness.recording.seal import Sealer
+from harness.recording.values import OK
 from harness.verdict import judge
 from harness.verdict_cause import RUN_COMPLETE
 from tests import recordings

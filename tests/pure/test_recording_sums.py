@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness import recording_sums
 from harness.recording import Slice, Slices
-from harness.recording_blocks import Block
-from harness.recording_line import decode, decode_packed, encode
-from harness.recording_slices import SliceSums
-from harness.recording_sums import BlockSums
+from harness.recording import sums as recording_sums
+from harness.recording.blocks import Block
+from harness.recording.line import decode, decode_packed, encode
+from harness.recording.slices import SliceSums
+from harness.recording.sums import BlockSums
 from tests.recordings import healthy
 
 few = st.dictionaries(st.integers(0, 3), st.integers(1, 2**31), min_size=1, max_size=3)

@@ -19,8 +19,8 @@ from harness.criteria.recovery.recovers_from_each_fault import (
 )
 from harness.findings import Finding, Outcome
 from harness.recording import CriterionSpec, Recording
-from harness.recording_header import FaultPlan
-from harness.recording_marks import INJECTED, UNDONE, FaultMark
+from harness.recording.header import FaultPlan
+from harness.recording.marks import INJECTED, UNDONE, FaultMark
 from tests import recordings
 
 Fault = tuple[float, float, float]

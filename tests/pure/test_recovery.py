@@ -20,8 +20,8 @@ from harness.criteria.recovery._recovery import Recovery, Settings, State
 from harness.criteria.recovery.recovery_time import RecoveryTime
 from harness.findings import Finding, Outcome
 from harness.recording import Recording, Slice
-from harness.recording_header import CriterionSpec, Phase
-from harness.recording_values import UNFINISHED
+from harness.recording.header import CriterionSpec, Phase
+from harness.recording.values import UNFINISHED
 from harness.verdict import judge
 from tests.calibration.simulation import Disturbance, Load, Service, every, simulate
 from tests.recordings import CANARY, healthy, login_herd

@@ -9,7 +9,7 @@ import pytest
 
 from harness.findings import Outcome
 from harness.recording import Operation, Recording
-from harness.recording_marks import INJECTED, UNDONE, FaultMark
+from harness.recording.marks import INJECTED, UNDONE, FaultMark
 from tests.histories import recording
 from tests.ledgers import ask, judged, ledger, look, write, writes
 

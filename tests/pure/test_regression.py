@@ -17,7 +17,7 @@ from harness.findings import Basis, Finding, Outcome, Verdict
 from harness.history import regression
 from harness.history.of_run import against_history, noted
 from harness.history.stored_run import HistoryRun, root_of
-from harness.recording_file import FILE_NAME, read
+from harness.recording.file import FILE_NAME, read
 from harness.verdict import judge
 from tests import stored_runs
 

@@ -20,9 +20,9 @@ from harness.criteria.replication._risk import _shortly_before
 from harness.criteria.replication.replication_lag import ReplicationLag
 from harness.findings import Finding, Outcome
 from harness.recording import UNCOUNTED, CriterionSpec, Operation, Operations, Recording
-from harness.recording_header import Phase
-from harness.recording_marks import FaultMark
-from harness.recording_values import Scalar
+from harness.recording.header import Phase
+from harness.recording.marks import FaultMark
+from harness.recording.values import Scalar
 from tests import histories, ledgers
 from tests.histories import recording
 from tests.ledgers import KILLED, NODES, ask, failover, ledger, sample, sampled, write, writes

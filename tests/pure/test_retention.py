@@ -15,7 +15,7 @@ from harness.history import retention
 from harness.history.database import History
 from harness.history.retention import STILL_S, Deleted, delete, surplus
 from harness.history.stored_run import Filter
-from harness.recording_file import FILE_NAME
+from harness.recording.file import FILE_NAME
 from tests import stored_runs
 
 

@@ -12,8 +12,8 @@ from harness.criteria._injections import Injection
 from harness.criteria.balancing._rotation import Struck, _stays_from, put_back, struck, taken_out
 from harness.findings import Finding, Outcome
 from harness.recording import CriterionSpec
-from harness.recording_marks import INJECTED, UNDONE, FaultMark
-from harness.recording_values import Scalar
+from harness.recording.marks import INJECTED, UNDONE, FaultMark
+from harness.recording.values import Scalar
 from tests.histories import recording
 from tests.ledgers import ask, asked
 

@@ -14,8 +14,8 @@ from harness.criteria.balancing._rotation_criterion import _in_words
 from harness.criteria.balancing.back_in_rotation import BackInRotation
 from harness.findings import Finding, Outcome
 from harness.recording import CriterionSpec, Operation
-from harness.recording_marks import INJECTED, UNDONE, FaultMark
-from harness.recording_values import Scalar
+from harness.recording.marks import INJECTED, UNDONE, FaultMark
+from harness.recording.values import Scalar
 from tests.histories import recording
 from tests.ledgers import ask, asked, write
 

@@ -12,8 +12,8 @@ from harness.criteria.scaling import _elasticity as elasticity
 from harness.criteria.scaling._elasticity import Capacity, Elasticity, find_rises, waited
 from harness.criteria.scaling._step_function import READING_S, Sampled, Steps, demand, sampled
 from harness.findings import Finding, Outcome
-from harness.recording_header import CriterionSpec
-from harness.recording_values import Scalar
+from harness.recording.header import CriterionSpec
+from harness.recording.values import Scalar
 from tests.recordings import healthy
 
 PASS, FAIL, INCONCLUSIVE = Outcome.PASS, Outcome.FAIL, Outcome.INCONCLUSIVE

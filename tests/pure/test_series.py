@@ -9,7 +9,7 @@ import pytest
 
 from harness.analysis import phases, time_series
 from harness.recording import End, Recording, Slice
-from harness.recording_header import Phase
+from harness.recording.header import Phase
 from tests.recordings import CANARY, LOGIN, failing, healthy, login_herd
 
 

@@ -13,8 +13,8 @@ from harness.criteria.recovery.recovery_time import RecoveryTime
 from harness.criteria.requests.error_ratio import ErrorRatio
 from harness.findings import Outcome
 from harness.recording import Recording, Slice
-from harness.recording_header import CriterionSpec, PlannedClass
-from harness.recording_values import OK
+from harness.recording.header import CriterionSpec, PlannedClass
+from harness.recording.values import OK
 from harness.verdict import judge
 from tests.recordings import CANARY, healthy
 

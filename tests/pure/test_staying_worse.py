@@ -13,8 +13,8 @@ from harness.criteria.recovery._left_behind import left_behind
 from harness.criteria.recovery._slower_names import slower_names
 from harness.criteria.recovery._wandering import Wandering, wandering_of
 from harness.recording import Recording, Slice
-from harness.recording_header import Phase
-from harness.recording_values import ITERATION, OK
+from harness.recording.header import Phase
+from harness.recording.values import ITERATION, OK
 from tests.pure.test_baseline_band import learned
 from tests.recordings import healthy
 

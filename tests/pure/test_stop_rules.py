@@ -15,8 +15,8 @@ from harness.live.state import LiveState
 from harness.live.stop_rules import BYTES, RATE, StopRule, parse
 from harness.live.stop_watch import FEWEST
 from harness.recording import CriterionSpec, End, ProbeSample, Recording, Slice, Unanswered
-from harness.recording_line import decode, encode
-from harness.recording_values import OK, UNFINISHED
+from harness.recording.line import decode, encode
+from harness.recording.values import OK, UNFINISHED
 from harness.repeats import pooled
 from harness.verdict import judge
 from harness.verdict_cause import outcome_in_words

@@ -16,7 +16,7 @@ from harness.criteria.rate_limit._takes import (
 )
 from harness.findings import Outcome
 from harness.recording import ADMITTED
-from harness.recording_marks import INJECTED, UNDONE, FaultMark
+from harness.recording.marks import INJECTED, UNDONE, FaultMark
 from tests.histories import recording
 from tests.takes import take, unanswered
 

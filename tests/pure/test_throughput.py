@@ -10,8 +10,8 @@ from harness import criteria
 from harness.criteria.requests import throughput
 from harness.findings import Finding, Outcome
 from harness.recording import Recording, Slice
-from harness.recording_header import CriterionSpec, Phase, PlannedGate
-from harness.recording_values import OK, UNFINISHED
+from harness.recording.header import CriterionSpec, Phase, PlannedGate
+from harness.recording.values import OK, UNFINISHED
 from tests import recordings
 
 PASS, FAIL, INCONCLUSIVE = Outcome.PASS, Outcome.FAIL, Outcome.INCONCLUSIVE

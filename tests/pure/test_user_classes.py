@@ -16,11 +16,11 @@ from harness.live.criteria_so_far import criteria_so_far
 from harness.live.phase_tally import PhaseTally
 from harness.live.state import LiveState
 from harness.recording import Recording, Slice, Slices
-from harness.recording_header import CriterionSpec, Phase, PlannedClass
-from harness.recording_line import decode, encode
-from harness.recording_marks import ARRIVALS, StartsMark
-from harness.recording_slices import SliceSums
-from harness.recording_values import ITERATION, OK, UNFINISHED, UNSENT
+from harness.recording.header import CriterionSpec, Phase, PlannedClass
+from harness.recording.line import decode, encode
+from harness.recording.marks import ARRIVALS, StartsMark
+from harness.recording.slices import SliceSums
+from harness.recording.values import ITERATION, OK, UNFINISHED, UNSENT
 from harness.verdict import judge
 from reports import _phase_table, markdown, terminal, verdict_json
 from tests.recordings import CANARY, LOGIN, healthy

@@ -11,7 +11,7 @@ from harness import criteria, verdict
 from harness.criteria.guards import users_stayed
 from harness.findings import Finding, Outcome
 from harness.recording import CriterionSpec, ProbeSample, Recording
-from harness.recording_header import Phase
+from harness.recording.header import Phase
 from tests.recordings import healthy
 
 

@@ -11,8 +11,8 @@ from harness import criteria, verdict
 from harness.analysis.histogram import bucket_index
 from harness.findings import ALL, CLIENTS, RUN, TARGET, Finding, Outcome, Verdict
 from harness.recording import CriterionSpec, End, Recording
-from harness.recording_marks import ARRIVALS, NodeMark, StartsMark
-from harness.recording_values import Scalar
+from harness.recording.marks import ARRIVALS, NodeMark, StartsMark
+from harness.recording.values import Scalar
 from harness.verdict import judge
 from harness.verdict_cause import RUN_COMPLETE
 from tests import recordings

@@ -13,7 +13,7 @@ import pytest
 from harness import verdict
 from harness.findings import CLIENTS, Basis, Finding, Outcome, Verdict
 from harness.recording import CriterionSpec, Recording
-from harness.recording_marks import PARKED, HealthMark
+from harness.recording.marks import PARKED, HealthMark
 from harness.verdict import judge
 from harness.verdict_cause import outcome_in_words
 from tests import recordings

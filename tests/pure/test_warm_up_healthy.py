@@ -10,7 +10,7 @@ from harness import criteria
 from harness.criteria.guards.warm_up_healthy import WarmUpHealthy
 from harness.findings import Outcome
 from harness.recording import CriterionSpec, Slice
-from harness.recording_values import OK
+from harness.recording.values import OK
 from harness.verdict import judge
 from tests import recordings
 

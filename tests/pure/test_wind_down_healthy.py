@@ -10,8 +10,8 @@ import pytest
 from harness.analysis import phases
 from harness.findings import Outcome
 from harness.recording import CriterionSpec, Recording, Slice
-from harness.recording_file import read
-from harness.recording_marks import NodeMark
+from harness.recording.file import read
+from harness.recording.marks import NodeMark
 from harness.verdict import judge
 from reports import _phase_table, html, markdown, terminal
 from tests import recordings

@@ -12,8 +12,8 @@ import pytest
 from harness import criteria
 from harness.findings import TARGET, Outcome
 from harness.recording import Recording
-from harness.recording_header import CriterionSpec
-from harness.recording_marks import FaultMark
+from harness.recording.header import CriterionSpec
+from harness.recording.marks import FaultMark
 from tests import recordings
 from tests.pure import test_limits, test_limits_of_all, test_limits_of_failover
 from tests.pure.test_contract import NOTHING_TO_GUARD

@@ -12,8 +12,8 @@ import pytest
 
 from harness.findings import Finding, Outcome, Verdict
 from harness.recording import ProbeSample, Recording, Slice
-from harness.recording_header import Header, Phase
-from harness.recording_marks import RAISED, AlertMark, GateMark, NodeMark
+from harness.recording.header import Header, Phase
+from harness.recording.marks import RAISED, AlertMark, GateMark, NodeMark
 from harness.verdict import judge
 from reports import html
 from tests import recordings

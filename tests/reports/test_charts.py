@@ -16,8 +16,8 @@ from harness.analysis.answers import answers
 from harness.analysis.generator import PROBE as GENERATOR
 from harness.analysis.histogram import bucket_index
 from harness.recording import Recording, Slice
-from harness.recording_marks import GateMark
-from harness.recording_values import OK, UNSERVED
+from harness.recording.marks import GateMark
+from harness.recording.values import OK, UNSERVED
 from harness.verdict import judge
 from reports._charts import selection
 from reports._charts.chart import Chart

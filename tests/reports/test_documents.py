@@ -15,9 +15,9 @@ from harness.analysis.alert_episodes import Condition, Episode
 from harness.analysis.amplification import Amplification
 from harness.findings import RECOVERY_TIME, Basis, Finding, Outcome, Verdict
 from harness.recording import End, Recording, Slice
-from harness.recording_header import CriterionSpec, Header, Phase
-from harness.recording_marks import TraceMark
-from harness.recording_values import OK
+from harness.recording.header import CriterionSpec, Header, Phase
+from harness.recording.marks import TraceMark
+from harness.recording.values import OK
 from reports import _rows, github, junit, verdict_json
 
 SHOP = "GET /shop"

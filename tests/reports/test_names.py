@@ -11,8 +11,8 @@ import pytest
 
 from harness.analysis import phases
 from harness.recording import CriterionSpec, Recording, Slice
-from harness.recording_file import read
-from harness.recording_values import OK, OTHER_NAMES
+from harness.recording.file import read
+from harness.recording.values import OK, OTHER_NAMES
 from harness.verdict import judge
 from reports import _phase_table, html, markdown, terminal, verdict_json
 from tests import recordings

@@ -8,8 +8,8 @@ import xml.etree.ElementTree as ET
 
 from harness.analysis import phases, tallies
 from harness.recording import Recording, Slice
-from harness.recording_file import decode, encode
-from harness.recording_values import OK, UNFINISHED
+from harness.recording.file import decode, encode
+from harness.recording.values import OK, UNFINISHED
 from harness.verdict import judge
 from reports import _phase_table, html, junit, markdown, terminal, verdict_json
 from tests import recordings

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 
-from harness.recording_header import Phase
-from harness.recording_marks import FAILED, INJECTED, RAISED, UNDONE, AlertMark, FaultMark
+from harness.recording.header import Phase
+from harness.recording.marks import FAILED, INJECTED, RAISED, UNDONE, AlertMark, FaultMark
 from reports._charts.timeline import MOST, timeline
 from tests import recordings
 

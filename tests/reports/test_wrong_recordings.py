@@ -14,8 +14,8 @@ from unittest import mock
 import pytest
 
 from harness import cli
-from harness.recording_file import FILE_NAME
-from harness.recording_header import FORMAT
+from harness.recording.file import FILE_NAME
+from harness.recording.header import FORMAT
 from tests import recordings
 from tests.reports.runs import draw_nothing_new
 from tests.run import runs

@@ -20,8 +20,8 @@ import psutil
 
 from harness.history.database import BESIDE
 from harness.recording import ProbeSample, Recording
-from harness.recording_file import FILE_NAME, RecordingError, read
-from harness.recording_values import UNFINISHED
+from harness.recording.file import FILE_NAME, RecordingError, read
+from harness.recording.values import UNFINISHED
 from harness.sidecar.sampling_loop import SKIPPED
 from tests.ports import free_port
 from tests.run.zygote import Forked, zygote

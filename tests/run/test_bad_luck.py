@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.recording_values import UNSENT
+from harness.recording.values import UNSENT
 from tests import service
 from tests.run import runs
 from tests.run.runs import Finished

@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from harness.commands.reference_target import options_for
-from harness.recording_marks import FAILED, INJECTED, UNDONE
+from harness.recording.marks import FAILED, INJECTED, UNDONE
 from target.loopback_http import ask
 from tests import service
 from tests.run import runs

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
-from harness.recording_values import OK
+from harness.recording.values import OK
 from tests import service
 from tests.run import runs
 from tests.run.runs import Finished

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from harness.recording_values import OK
+from harness.recording.values import OK
 from tests.run import runs
 from tests.run.runs import Finished
 from tests.run.together import together

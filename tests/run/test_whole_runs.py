@@ -12,7 +12,7 @@ from pathlib import Path
 
 from harness.analysis import histogram
 from harness.recording import Recording
-from harness.recording_marks import FINISHED, RAISED
+from harness.recording.marks import FINISHED, RAISED
 from tests import service
 from tests.ports import free_port
 from tests.run import runs

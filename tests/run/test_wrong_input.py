@@ -21,7 +21,7 @@ from pathlib import Path
 import pytest
 
 import reports
-from harness.recording_file import FILE_NAME
+from harness.recording.file import FILE_NAME
 from tests import service
 from tests.ports import free_port
 from tests.run import runs

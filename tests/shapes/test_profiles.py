@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.load.schedule import due_times
-from harness.recording_header import STARTS_PER_S
+from harness.recording.header import STARTS_PER_S
 from harness.run.level_chart import ASCII, BLOCKS, chart
 from harness.run.plan_text import lines as plan_lines
 from harness.run.plan_text import summary

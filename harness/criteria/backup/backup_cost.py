@@ -11,8 +11,8 @@ from harness.criteria.requests.latency_quantile import LatencyQuantile
 from harness.findings import CLIENTS, Finding, Outcome
 from harness.plugins import parameter
 from harness.recording import Recording
-from harness.recording_header import Phase
-from harness.recording_marks import GateMark
+from harness.recording.header import Phase
+from harness.recording.marks import GateMark
 
 BACKUP = "backup"
 

@@ -13,7 +13,7 @@ from harness.criteria.backup._steps import steps_of, tries_of
 from harness.findings import CLIENTS, Finding, Outcome
 from harness.plugins import parameter
 from harness.recording import Recording
-from harness.recording_values import Scalar
+from harness.recording.values import Scalar
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from harness.criteria.backup._steps import steps_of
 from harness.findings import CLIENTS, Finding, Outcome
 from harness.plugins import parameter
 from harness.recording import READ, WRITE, Recording
-from harness.recording_values import Scalar
+from harness.recording.values import Scalar
 
 EXAMPLES = 3
 

@@ -12,7 +12,7 @@ from harness.criteria._single_operations import ANY, by_source, nobody_named, tr
 from harness.findings import CLIENTS, Finding, Outcome
 from harness.plugins import parameter
 from harness.recording import Recording
-from harness.recording_values import Scalar
+from harness.recording.values import Scalar
 
 FEWEST_EXPECTED = 5.0
 """Of the answers of each, for χ² to be good for anything (Cochran 1954)."""

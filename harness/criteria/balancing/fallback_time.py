@@ -14,7 +14,7 @@ from harness.criteria._single_operations import tries
 from harness.findings import CLIENTS, Finding, Outcome
 from harness.plugins import parameter
 from harness.recording import READ, Operation, Recording
-from harness.recording_values import Scalar
+from harness.recording.values import Scalar
 
 CHANCE = 0.01
 

@@ -15,7 +15,7 @@ from harness.analysis import histogram, tallies
 from harness.criteria.breaker import BREAKER_OPEN
 from harness.criteria.breaker._state import Moment
 from harness.recording import Recording, Slice
-from harness.recording_values import OK, Sparse
+from harness.recording.values import OK, Sparse
 
 RUN = 20
 """So many fast failures in a row of seconds are an open breaker, fewer are chance."""

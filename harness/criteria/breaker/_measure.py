@@ -29,8 +29,8 @@ from harness.criteria.breaker._clients import MAJORITY, FastFailures, Second
 from harness.criteria.breaker._criterion import BreakerCriterion
 from harness.criteria.breaker._state import UNSEEN, Instance, Moment, Samples
 from harness.recording import Recording, Slice
-from harness.recording_marks import FAILED, INJECTED, UNDONE, FaultMark
-from harness.recording_values import CENSORED, UNSERVED, USER_EXCEPTION, Scalar
+from harness.recording.marks import FAILED, INJECTED, UNDONE, FaultMark
+from harness.recording.values import CENSORED, UNSERVED, USER_EXCEPTION, Scalar
 
 _NOT_SENT = (CENSORED, UNSERVED, USER_EXCEPTION)
 """What did not reach the service, or is not known to have been answered: no breaker can have failed it, or spared it.

@@ -11,7 +11,7 @@ from harness.criteria.breaker._measure import BreakerBehaviour, measure
 from harness.findings import Finding, Outcome
 from harness.plugins import parameter
 from harness.recording import Recording
-from harness.recording_values import Scalar
+from harness.recording.values import Scalar
 
 
 @dataclass(frozen=True)

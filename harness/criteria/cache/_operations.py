@@ -21,7 +21,7 @@ from harness.criteria import _clocks
 from harness.criteria._outcome import seconds
 from harness.findings import Outcome
 from harness.recording import INVALIDATE, READ, WRITE, Operation, Recording
-from harness.recording_values import Scalar
+from harness.recording.values import Scalar
 
 HIT, MISS = "hit", "miss"
 CACHE = "cache"

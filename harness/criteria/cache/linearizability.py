@@ -11,7 +11,7 @@ from harness.criteria.cache._operations import describe_read, examples, extent, 
 from harness.findings import CLIENTS, Finding
 from harness.plugins import parameter
 from harness.recording import Recording
-from harness.recording_marks import LOST
+from harness.recording.marks import LOST
 
 
 @dataclass(frozen=True)

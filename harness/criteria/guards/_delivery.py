@@ -11,9 +11,9 @@ from itertools import pairwise
 from harness.analysis import phases
 from harness.criteria.guards import _skew as skew
 from harness.recording import Recording, Slice
-from harness.recording_header import STARTS_PER_S, Phase
-from harness.recording_marks import ARRIVALS, gate_stream
-from harness.recording_values import INTERRUPTED, UNSENT, UNSERVED, USER_EXCEPTION
+from harness.recording.header import STARTS_PER_S, Phase
+from harness.recording.marks import ARRIVALS, gate_stream
+from harness.recording.values import INTERRUPTED, UNSENT, UNSERVED, USER_EXCEPTION
 
 _NOT_SENT = (UNSERVED, UNSENT, INTERRUPTED, USER_EXCEPTION)
 """Outcomes of an iteration that was due and sent no request, or was cut off on our side."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from harness.analysis import phases, tallies
 from harness.criteria._outcome import percent
 from harness.recording import Slice
-from harness.recording_values import OK
+from harness.recording.values import OK
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from harness.analysis import phases
 from harness.criteria.guards._delivery import Delivery
 from harness.recording import Recording
-from harness.recording_header import Phase
-from harness.recording_values import INTERRUPTED, UNSENT, UNSERVED
+from harness.recording.header import Phase
+from harness.recording.values import INTERRUPTED, UNSENT, UNSERVED
 
 UNTOLD = math.inf
 """In place of what was planned, where nobody knows how often users began."""

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from harness.analysis import generator
 from harness.analysis.lazy import np
 from harness.recording import Recording
-from harness.recording_header import PlannedGate
-from harness.recording_marks import GateMark
+from harness.recording.header import PlannedGate
+from harness.recording.marks import GateMark
 
 
 @dataclass(frozen=True)

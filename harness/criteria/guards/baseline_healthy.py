@@ -20,8 +20,8 @@ from harness.criteria.recovery._trend import trend
 from harness.findings import BASELINE, Finding, Outcome
 from harness.plugins import parameter
 from harness.recording import Recording, Slice
-from harness.recording_header import CriterionSpec, Phase
-from harness.recording_values import SHED, SHED_WITHOUT_DELAY
+from harness.recording.header import CriterionSpec, Phase
+from harness.recording.values import SHED, SHED_WITHOUT_DELAY
 
 MINIMUM_SECONDS = 10
 """A shorter baseline shows neither stalls that come again nor a trend."""

@@ -14,9 +14,9 @@ from harness.criteria.guards._delivery import NOBODY
 from harness.findings import CLIENTS, Finding, Outcome
 from harness.plugins import parameter
 from harness.recording import Recording
-from harness.recording_header import STARTS_PER_S
-from harness.recording_marks import ARRIVALS, StartsMark
-from harness.recording_values import UNSERVED
+from harness.recording.header import STARTS_PER_S
+from harness.recording.marks import ARRIVALS, StartsMark
+from harness.recording.values import UNSERVED
 
 OPTIONS = ("pool_users", "canary_users")
 """Of shapes: how many users there are for arrivals, of a surge and beside a herd."""

@@ -18,8 +18,8 @@ from harness.errors import ConfigurationError
 from harness.findings import BASELINE, ERROR_RATIO, Finding, Outcome
 from harness.plugins import parameter
 from harness.recording import Recording, Slice
-from harness.recording_header import Phase
-from harness.recording_values import CENSORED, ITERATION, OK
+from harness.recording.header import Phase
+from harness.recording.values import CENSORED, ITERATION, OK
 
 BACK_WITHIN_S = 1
 """After a fault: what failed in the second in which it was undone is still its doing."""

@@ -10,8 +10,8 @@ from harness.criteria._criterion import Guard
 from harness.findings import Finding, Outcome
 from harness.plugins import parameter
 from harness.recording import Recording
-from harness.recording_header import FaultPlan
-from harness.recording_marks import FAILED, INJECTED, UNDONE, FaultMark
+from harness.recording.header import FaultPlan
+from harness.recording.marks import FAILED, INJECTED, UNDONE, FaultMark
 
 
 @dataclass(frozen=True)

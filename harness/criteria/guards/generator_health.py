@@ -12,8 +12,8 @@ from harness.criteria.guards._delivery import silences
 from harness.findings import CLIENTS, Finding, Outcome
 from harness.plugins import parameter
 from harness.recording import Recording
-from harness.recording_marks import FINISHED, LATE, LOST
-from harness.recording_values import Scalar
+from harness.recording.marks import FINISHED, LATE, LOST
+from harness.recording.values import Scalar
 
 
 @dataclass(frozen=True)

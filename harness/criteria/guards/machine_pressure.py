@@ -14,7 +14,7 @@ from harness.criteria._outcome import no_phase, percent, phases_under_load
 from harness.findings import CLIENTS, TARGET, Finding, Outcome
 from harness.plugins import parameter
 from harness.recording import Recording
-from harness.recording_values import Scalar
+from harness.recording.values import Scalar
 
 ONLY_MACHINE = "machine that makes the load"
 """Where no other takes part, nobody speaks of a master."""

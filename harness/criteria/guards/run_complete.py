@@ -10,8 +10,8 @@ from harness.analysis import generator
 from harness.criteria._criterion import Guard
 from harness.findings import Finding, Outcome
 from harness.recording import End, Recording
-from harness.recording_marks import LOST
-from harness.recording_values import UNSERVED
+from harness.recording.marks import LOST
+from harness.recording.values import UNSERVED
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ from harness.criteria.guards._delivery import Delivery, deliveries, of_levels
 from harness.findings import Finding, Outcome
 from harness.plugins import parameter
 from harness.recording import Recording
-from harness.recording_header import Phase
-from harness.recording_marks import ARRIVALS
+from harness.recording.header import Phase
+from harness.recording.marks import ARRIVALS
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,8 @@ from harness.criteria._criterion import Guard
 from harness.criteria._outcome import most_common_cause
 from harness.findings import Finding, Outcome
 from harness.recording import Recording, Slice
-from harness.recording_marks import HealthMark
-from harness.recording_values import OK, UNSERVED
+from harness.recording.marks import HealthMark
+from harness.recording.values import OK, UNSERVED
 
 FEWEST = 5
 """Requests that say how the target was in the end: fewer may all fail by bad luck."""

@@ -12,7 +12,7 @@ from harness.criteria._outcome import percent
 from harness.findings import BASELINE, Finding, Outcome
 from harness.plugins import parameter
 from harness.recording import Recording
-from harness.recording_header import STARTS_PER_S, Phase
+from harness.recording.header import STARTS_PER_S, Phase
 
 
 @dataclass(frozen=True)

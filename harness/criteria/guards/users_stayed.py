@@ -16,7 +16,7 @@ from harness.criteria.guards._delivery import seen
 from harness.findings import Finding, Outcome
 from harness.plugins import parameter
 from harness.recording import Recording
-from harness.recording_header import STARTS_PER_S
+from harness.recording.header import STARTS_PER_S
 
 Polyline: TypeAlias = tuple[tuple[float, float], ...]
 SPAWNED_WITHIN_S = 10

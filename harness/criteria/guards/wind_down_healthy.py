@@ -11,7 +11,7 @@ from harness.criteria.guards._outside_of_phases import failures
 from harness.findings import Finding, Outcome
 from harness.plugins import parameter
 from harness.recording import Recording
-from harness.recording_marks import CUT_OFF, STOPPING
+from harness.recording.marks import CUT_OFF, STOPPING
 
 MOST_NAMED = 5
 

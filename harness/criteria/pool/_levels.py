@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from harness.analysis import histogram, phases, tallies
 from harness.recording import ProbeSample, Recording
-from harness.recording_header import Phase
+from harness.recording.header import Phase
 
 PROBE = "pool"
 IN_USE, SIZE, WAITING = "in_use", "size", "waiting"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from harness.recording import ProbeSample, Recording
-from harness.recording_header import Phase
+from harness.recording.header import Phase
 
 PROBE = "postgres"
 IDLE_IN_TRANSACTION, OLDEST_IDLE_S = "idle_in_transaction", "oldest_idle_in_transaction_s"

@@ -13,8 +13,8 @@ from harness.criteria.pool import _sessions as sessions
 from harness.findings import TARGET, Finding, Outcome
 from harness.plugins import parameter
 from harness.recording import Recording
-from harness.recording_header import Phase
-from harness.recording_values import Scalar
+from harness.recording.header import Phase
+from harness.recording.values import Scalar
 
 FEWEST = 3
 """Samples of each source. What is out in all of them was not on its way back; in fewer it may have been."""

@@ -18,8 +18,8 @@ from harness.criteria.pool._relapses import LONGER, relapse
 from harness.findings import TARGET, Finding, Outcome
 from harness.plugins import parameter
 from harness.recording import Recording
-from harness.recording_header import Phase
-from harness.recording_values import Scalar
+from harness.recording.header import Phase
+from harness.recording.values import Scalar
 
 FEWEST = 4
 """Samples before and after: fewer say nothing about how samples scatter."""

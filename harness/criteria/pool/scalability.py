@@ -10,7 +10,7 @@ from harness.criteria.pool._usl import FEWEST_LEVELS, Fit, Interval, fit
 from harness.findings import CLIENTS, Finding, Outcome
 from harness.plugins import parameter
 from harness.recording import Recording
-from harness.recording_values import Scalar
+from harness.recording.values import Scalar
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from harness.criteria.rate_limit._takes import (
 from harness.findings import Finding, Outcome
 from harness.plugins import parameter
 from harness.recording import Recording
-from harness.recording_values import Scalar
+from harness.recording.values import Scalar
 
 LENGTHS = 1, 2, 4
 """Windows that are looked at, in windows of the limit: a burst shows in one, a rate that is too high in several."""

@@ -11,7 +11,7 @@ from harness.analysis import histogram
 from harness.analysis.intervals import clopper_pearson
 from harness.criteria.recovery._left_behind import CHANCE, WORSE_BY
 from harness.recording import Recording
-from harness.recording_values import OK
+from harness.recording.values import OK
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ from harness.criteria.recovery._relapses import is_lasting, passed_over, relapse
 from harness.criteria.recovery._slower_names import slower_names
 from harness.criteria.recovery._wandering import wandering_of
 from harness.recording import Recording
-from harness.recording_header import Phase
+from harness.recording.header import Phase
 
 TAIL = 0.025
 """Probability beyond each end of the interval."""

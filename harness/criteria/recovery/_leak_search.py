@@ -12,7 +12,7 @@ from harness.analysis.processes import ProcessSeries, memory_together
 from harness.analysis.restarts import Restart, stretches
 from harness.criteria.recovery._leak import Growth, LeakTest, Stretch, assess, compared
 from harness.recording import Recording
-from harness.recording_header import Phase
+from harness.recording.header import Phase
 
 SHORTEST_S = 15
 """A shorter phase does not tell whether its load was steady."""

@@ -15,7 +15,7 @@ from harness.analysis.names import names_with_class
 from harness.analysis.quality import SLO_QUANTILE, Held, ServiceLevel, held_against, limit_s, windows
 from harness.analysis.tallies import tally
 from harness.recording import Recording, Slice
-from harness.recording_values import ITERATION
+from harness.recording.values import ITERATION
 
 Placed: TypeAlias = tuple[int, Slice]
 """The place of a name, and a slice of it."""

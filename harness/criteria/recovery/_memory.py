@@ -23,7 +23,7 @@ from harness.analysis.restarts import Restart, restarts, stretches
 from harness.criteria.recovery._leak import LeakTest
 from harness.criteria.recovery._leak_search import leak_in
 from harness.recording import Recording
-from harness.recording_header import Phase
+from harness.recording.header import Phase
 
 LAST_SHARE = 0.1
 MINIMUM_SAMPLES = 5

@@ -19,7 +19,7 @@ from harness.analysis.intervals import CONFIDENCE
 from harness.analysis.lazy import np
 from harness.criteria.recovery._trend import trend
 from harness.recording import Recording
-from harness.recording_header import Phase
+from harness.recording.header import Phase
 
 HELD_S = 2
 """A value holds for so many seconds after its sample, where the next one is late."""

@@ -16,8 +16,8 @@ from harness.criteria.recovery._baseline_band import larger
 from harness.criteria.recovery._left_behind import FEWEST
 from harness.criteria.recovery._recovery import Slowdown
 from harness.recording import Recording, Slice
-from harness.recording_header import Phase
-from harness.recording_values import ITERATION, OK
+from harness.recording.header import Phase
+from harness.recording.values import ITERATION, OK
 
 CHANCE = 0.005
 """That any name of a service that is well is found to be slower: each is tested at its part of it (Bonferroni, which is

@@ -13,8 +13,8 @@ from harness.criteria._outcome import against, no_phase, seconds, titled, with_r
 from harness.findings import CLIENTS, Finding, Outcome
 from harness.plugins import parameter
 from harness.recording import Recording
-from harness.recording_header import Phase
-from harness.recording_values import Scalar
+from harness.recording.header import Phase
+from harness.recording.values import Scalar
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ from harness.criteria._outcome import against, no_phase, percent, phases_from, s
 from harness.findings import TARGET, Finding, Outcome
 from harness.plugins import parameter
 from harness.recording import Recording, Slice
-from harness.recording_header import Phase
-from harness.recording_values import Scalar
+from harness.recording.header import Phase
+from harness.recording.values import Scalar
 
 WINDOW_S = 5.0
 """A share of fewer periods than these fifty would be that of a moment."""

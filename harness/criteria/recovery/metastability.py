@@ -13,8 +13,8 @@ from harness.criteria.recovery._queue import Course, Queue, measure_queue
 from harness.findings import CLIENTS, Finding, Outcome
 from harness.plugins import parameter
 from harness.recording import Recording
-from harness.recording_header import Phase
-from harness.recording_values import Scalar
+from harness.recording.header import Phase
+from harness.recording.values import Scalar
 
 WATCHED_S = 30
 """So long a queue must be watched to tell what becomes of it. Where there is more, half of it is looked at."""

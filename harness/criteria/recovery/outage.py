@@ -15,7 +15,7 @@ from harness.criteria.recovery._gaps import Gap, gaps, tries_of
 from harness.findings import CLIENTS, Finding, Outcome
 from harness.plugins import parameter
 from harness.recording import READ, WRITE, Recording
-from harness.recording_values import Scalar
+from harness.recording.values import Scalar
 
 
 @dataclass(frozen=True)

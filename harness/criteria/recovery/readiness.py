@@ -14,8 +14,8 @@ from harness.criteria._seen import Seen
 from harness.findings import CLIENTS, Finding, Outcome
 from harness.plugins import parameter
 from harness.recording import Recording, Slice
-from harness.recording_header import Phase
-from harness.recording_values import OK, Scalar, Sparse
+from harness.recording.header import Phase
+from harness.recording.values import OK, Scalar, Sparse
 
 GOOD_STATUS = range(200, 300)
 

@@ -16,8 +16,8 @@ from harness.criteria.recovery.recovery_time import RecoveryTime
 from harness.findings import CLIENTS, Finding, Outcome
 from harness.plugins import parameter
 from harness.recording import Recording
-from harness.recording_header import Phase
-from harness.recording_marks import INJECTED, UNDONE, FaultMark
+from harness.recording.header import Phase
+from harness.recording.marks import INJECTED, UNDONE, FaultMark
 
 
 @dataclass(frozen=True)

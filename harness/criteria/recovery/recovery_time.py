@@ -18,7 +18,7 @@ from harness.criteria.recovery._since import Named, doubt_since, in_words
 from harness.findings import CLIENTS, Finding, Outcome
 from harness.plugins import parameter
 from harness.recording import Recording
-from harness.recording_header import Phase
+from harness.recording.header import Phase
 
 TOLD_RATIO = 1.25
 """A latency that is proven to stay so many times as long is told."""

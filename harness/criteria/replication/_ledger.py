@@ -23,7 +23,7 @@ from harness.criteria._outcome import with_remedy
 from harness.findings import CLIENTS, Finding
 from harness.plugins import parameter
 from harness.recording import READ, UNCOUNTED, WRITE, Operation, Recording
-from harness.recording_values import Scalar
+from harness.recording.values import Scalar
 
 
 @dataclass(frozen=True)

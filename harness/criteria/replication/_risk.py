@@ -11,7 +11,7 @@ from harness.criteria._outcome import seconds
 from harness.criteria.replication._ledger import Ledger, LedgerCriterion, Row
 from harness.plugins import parameter
 from harness.recording import Recording
-from harness.recording_values import Scalar
+from harness.recording.values import Scalar
 
 
 @dataclass(frozen=True)

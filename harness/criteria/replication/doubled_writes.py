@@ -10,7 +10,7 @@ from harness.criteria.replication._ledger import Ledger, LedgerCriterion, Row, b
 from harness.findings import Finding
 from harness.plugins import parameter
 from harness.recording import Operation, Recording
-from harness.recording_values import Scalar
+from harness.recording.values import Scalar
 
 EXAMPLES = 3
 

@@ -13,7 +13,7 @@ from harness.criteria.replication._nodes import NodeSample, nodes_of, primary_be
 from harness.findings import TARGET, Finding, Outcome
 from harness.plugins import parameter
 from harness.recording import Recording
-from harness.recording_values import Scalar
+from harness.recording.values import Scalar
 
 AWAY = "samples in which"
 

@@ -12,7 +12,7 @@ from harness.criteria.replication._nodes import LAG_S, PRIMARY, NodeSample, node
 from harness.findings import TARGET, Finding, Outcome
 from harness.plugins import parameter
 from harness.recording import Recording
-from harness.recording_values import Scalar
+from harness.recording.values import Scalar
 
 LAG_UP_TO_S = "lag_up_to_s"
 

@@ -13,7 +13,7 @@ from harness.criteria.replication._reigns import Overlap, evidence_of, overlaps
 from harness.findings import TARGET, Finding, Outcome
 from harness.plugins import parameter
 from harness.recording import Recording
-from harness.recording_values import Scalar
+from harness.recording.values import Scalar
 
 
 @dataclass(frozen=True)

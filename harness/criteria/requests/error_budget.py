@@ -18,8 +18,8 @@ from harness.criteria._seen import Seen, after
 from harness.findings import CLIENTS, Finding, Outcome
 from harness.plugins import parameter
 from harness.recording import Recording
-from harness.recording_header import Phase
-from harness.recording_values import Scalar
+from harness.recording.header import Phase
+from harness.recording.values import Scalar
 
 CLOSE = 0.8
 """Of the limit: nearer to it the requests that would tell are too many to be asked for."""

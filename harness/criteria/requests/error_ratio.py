@@ -13,7 +13,7 @@ from harness.criteria._seen import Seen, in_phase
 from harness.findings import CLIENTS, Basis, Finding, Outcome
 from harness.plugins import parameter
 from harness.recording import Recording
-from harness.recording_header import Phase
+from harness.recording.header import Phase
 
 
 @dataclass(frozen=True)

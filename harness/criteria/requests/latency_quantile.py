@@ -14,7 +14,7 @@ from harness.criteria._seen import Seen, in_phase
 from harness.findings import CLIENTS, Basis, Finding, Outcome
 from harness.plugins import parameter
 from harness.recording import Recording
-from harness.recording_header import Phase
+from harness.recording.header import Phase
 
 SHOWS_FAILURES = 0.95
 """The least quantile that has no figure where more requests failed than any other criterion accepts by default."""

@@ -12,7 +12,7 @@ from harness.criteria._seen import Seen, in_phase
 from harness.findings import CLIENTS, Basis, Finding, Outcome
 from harness.plugins import parameter
 from harness.recording import Recording
-from harness.recording_values import SHED, SHED_WITHOUT_DELAY
+from harness.recording.values import SHED, SHED_WITHOUT_DELAY
 
 
 @dataclass(frozen=True)

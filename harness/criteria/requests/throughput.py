@@ -11,7 +11,7 @@ from harness.criteria._outcome import no_phase, percent, titled, with_remedy
 from harness.findings import CLIENTS, Finding, Outcome
 from harness.plugins import parameter
 from harness.recording import Recording
-from harness.recording_header import Header, Phase
+from harness.recording.header import Header, Phase
 
 
 @dataclass(frozen=True)

@@ -21,8 +21,8 @@ from harness.criteria.scaling._criterion import ElasticityCriterion
 from harness.criteria.scaling._replicas import measure_supply
 from harness.criteria.scaling._step_function import Sampled, Steps
 from harness.recording import Recording
-from harness.recording_header import STARTS_PER_S, Phase
-from harness.recording_values import Scalar
+from harness.recording.header import STARTS_PER_S, Phase
+from harness.recording.values import Scalar
 
 SETTLED_S = 2
 """A replica that has just come may still be warming up: these seconds do not tell its capacity."""

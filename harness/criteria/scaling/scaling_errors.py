@@ -16,8 +16,8 @@ from harness.criteria.scaling._replicas import measure_supply
 from harness.findings import Finding
 from harness.plugins import parameter
 from harness.recording import Recording
-from harness.recording_header import Phase
-from harness.recording_values import CENSORED, OK, Scalar
+from harness.recording.header import Phase
+from harness.recording.values import CENSORED, OK, Scalar
 
 NEAR_S = 2
 STRETCH = "scaling"

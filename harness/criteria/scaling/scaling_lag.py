@@ -12,7 +12,7 @@ from harness.criteria.scaling._elasticity import Elasticity, Rise
 from harness.findings import Finding, Outcome
 from harness.plugins import parameter
 from harness.recording import Recording
-from harness.recording_values import Scalar
+from harness.recording.values import Scalar
 
 
 @dataclass(frozen=True)

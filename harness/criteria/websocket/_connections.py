@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from harness.analysis import phases
 from harness.criteria._injections import injections
 from harness.recording import Recording
-from harness.recording_header import Phase
-from harness.recording_values import OK
+from harness.recording.header import Phase
+from harness.recording.values import OK
 
 COMING_S = 2
 """So long a handshake may take that was begun before a phase."""

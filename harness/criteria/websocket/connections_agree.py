@@ -12,7 +12,7 @@ from harness.criteria.websocket import _connections as connections
 from harness.findings import CLIENTS, Finding
 from harness.plugins import parameter
 from harness.recording import Recording
-from harness.recording_header import Phase
+from harness.recording.header import Phase
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from harness.criteria._seen import Seen, after
 from harness.findings import CLIENTS, Finding, Outcome
 from harness.plugins import parameter
 from harness.recording import Recording
-from harness.recording_values import OK
+from harness.recording.values import OK
 
 LOST, DOUBLED, LATE, MISDELIVERED = "lost", "doubled", "late", "misdelivered"
 NOT_DUE = DOUBLED, MISDELIVERED

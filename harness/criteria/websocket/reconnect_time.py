@@ -14,8 +14,8 @@ from harness.criteria.websocket import _connections as connections
 from harness.findings import CLIENTS, Finding, Outcome
 from harness.plugins import parameter
 from harness.recording import Recording
-from harness.recording_header import Phase
-from harness.recording_values import ATTEMPT, NOT_TRIED, OK, Scalar, Sparse
+from harness.recording.header import Phase
+from harness.recording.values import ATTEMPT, NOT_TRIED, OK, Scalar, Sparse
 
 
 @dataclass(frozen=True)

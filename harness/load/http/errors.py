@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from json import JSONDecodeError
 
-from harness.recording_values import SHED, SHED_WITHOUT_DELAY
+from harness.recording.values import SHED, SHED_WITHOUT_DELAY
 
 
 class HttpError(Exception):

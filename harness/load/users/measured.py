@@ -14,7 +14,7 @@ from locust import User
 from harness.load.present_node import node_of, note_sent
 from harness.load.spawned import GivenUpError, Sent
 from harness.recording import Operation
-from harness.recording_values import OK
+from harness.recording.values import OK
 
 
 class WrongAnswerError(Exception):

@@ -10,7 +10,7 @@ from harness.faults import PlannedFault, http_toggle
 from harness.load.users.guarded import GuardedOptions
 from harness.plugins import parameter
 from harness.probes.prometheus import Prometheus
-from harness.recording_values import Scalar
+from harness.recording.values import Scalar
 
 WITNESSES: Mapping[str, Scalar] = {
     "dependency": "upstream_calls_received_total",

@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary
 from harness.load.node import Node
 from harness.load.present_node import node_of
 from harness.load.users.measured import Measured
-from harness.recording_values import OK
+from harness.recording.values import OK
 
 KIND = "message"
 LOST, DOUBLED, LATE, REFUSED, MISDELIVERED = "lost", "doubled", "late", "refused", "misdelivered"

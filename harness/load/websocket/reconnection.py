@@ -11,7 +11,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.recording_values import ATTEMPT, NOT_TRIED, OK, UNFINISHED
+from harness.recording.values import ATTEMPT, NOT_TRIED, OK, UNFINISHED
 
 if TYPE_CHECKING:
     from harness.load.websocket.users import WebSocketUser

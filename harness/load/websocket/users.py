@@ -27,7 +27,7 @@ from harness.load.websocket.handshake import ConnectionFailedError, Opening
 from harness.load.websocket.pings import Pings
 from harness.load.websocket.reconnection import EXPONENTIAL, FULL, KICKED, NONE, Reconnection
 from harness.load.websocket.transport import PendingWebSocket
-from harness.recording_values import OK
+from harness.recording.values import OK
 
 if TYPE_CHECKING:
     from locust.env import Environment

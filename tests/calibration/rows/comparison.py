@@ -17,7 +17,7 @@ from harness.comparison import groups
 from harness.comparison.runs import Judged, compared
 from harness.findings import Outcome, Verdict
 from harness.recording import End, Recording
-from harness.recording_header import CriterionSpec, Phase
+from harness.recording.header import CriterionSpec, Phase
 from harness.verdict import judge
 from tests import recordings, stored_runs
 from tests.calibration.figures import Figure, Share

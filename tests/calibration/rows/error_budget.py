@@ -21,7 +21,7 @@ from harness.analysis.error_budget import Objective, Rule, rules
 from harness.analysis.histogram import bucket_index
 from harness.findings import Finding, Outcome
 from harness.recording import CriterionSpec, Slice
-from harness.recording_values import OK
+from harness.recording.values import OK
 from tests import recordings
 from tests.calibration.__main__ import Each
 from tests.calibration.figures import Figure, Share

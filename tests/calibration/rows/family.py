@@ -13,7 +13,7 @@ import numpy as np
 from harness.criteria import load
 from harness.findings import Outcome
 from harness.recording import End, Recording, Slice
-from harness.recording_header import CriterionSpec, Header, Phase
+from harness.recording.header import CriterionSpec, Header, Phase
 from harness.verdict import judge
 from tests.calibration.figures import Figure, Share
 

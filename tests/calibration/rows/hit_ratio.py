@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from harness import criteria
 from harness.findings import Finding, Outcome
 from harness.recording import READ, WRITE, CriterionSpec, Operation, Operations
-from harness.recording_header import Phase
+from harness.recording.header import Phase
 from tests import recordings
 from tests.calibration.__main__ import Each
 from tests.calibration.figures import Figure, Share

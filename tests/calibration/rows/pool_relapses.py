@@ -15,7 +15,7 @@ import numpy as np
 from harness import criteria
 from harness.findings import Outcome
 from harness.recording import CriterionSpec, ProbeSample
-from harness.recording_header import Phase
+from harness.recording.header import Phase
 from tests import recordings
 from tests.calibration.__main__ import Each
 from tests.calibration.figures import Figure, Share

@@ -15,7 +15,7 @@ from functools import partial
 import numpy as np
 
 from harness.findings import Finding, Outcome
-from harness.recording_marks import INJECTED, FaultMark
+from harness.recording.marks import INJECTED, FaultMark
 from harness.verdict import judge
 from tests.calibration.__main__ import Each
 from tests.calibration.figures import Figure, Share

@@ -4,7 +4,7 @@ more than twice as late as it may be, and one that does not has time for a turn 
 
 import harness
 from harness.load.http import HerdHttpUser
-from harness.recording_header import CriterionSpec
+from harness.recording.header import CriterionSpec
 from shapes import step
 
 

@@ -14,8 +14,8 @@ from itertools import chain, pairwise
 from typing import Any
 
 from harness.recording import Slice
-from harness.recording_header import Header
-from harness.recording_values import Sparse
+from harness.recording.header import Header
+from harness.recording.values import Sparse
 
 
 class Packed(Mapping[int, int]):

@@ -11,14 +11,14 @@ import msgspec
 
 from harness.errors import ConfigurationError
 from harness.recording import End, Operations, ProbeSample, Recording, Slice, Unanswered
-from harness.recording_blocks import Block
-from harness.recording_damage import Damage, in_short, missing
-from harness.recording_header import FORMAT, Header
-from harness.recording_line import LONGEST_LINE_BYTES, Decoded, UnknownMarkError, decode, decode_packed, encode
-from harness.recording_marks import Mark
-from harness.recording_seal import Flaw, SealCheck, is_sealed
-from harness.recording_sums import BlockSums
-from harness.recording_values import DAY_S
+from harness.recording.blocks import Block
+from harness.recording.damage import Damage, in_short, missing
+from harness.recording.header import FORMAT, Header
+from harness.recording.line import LONGEST_LINE_BYTES, Decoded, UnknownMarkError, decode, decode_packed, encode
+from harness.recording.marks import Mark
+from harness.recording.seal import Flaw, SealCheck, is_sealed
+from harness.recording.sums import BlockSums
+from harness.recording.values import DAY_S
 from harness.regular_file import is_folder, regular
 
 __all__ = ["FILE_NAME", "READABLE", "RecordingError", "decode", "encode", "open_lines", "parse", "read"]

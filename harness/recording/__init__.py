@@ -35,7 +35,7 @@ buckets of :mod:`harness.analysis.histogram`. Secrets never enter a recording: U
 query, and neither headers nor bodies are kept.
 
 From format 3 on each line ends with a seal (its number, whose run it belongs to, a checksum), which is no part of what
-it says: see :mod:`harness.recording_seal`. The types below are also what :mod:`harness.recording_line` holds a line to:
+it says: see :mod:`harness.recording.seal`. The types below are also what :mod:`harness.recording.line` holds a line to:
 one with another type, or a figure out of its range, is damage.
 """
 
@@ -46,9 +46,9 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Any, TypeAlias
 
-from harness.recording_header import CriterionSpec as CriterionSpec  # scenarios have it from here
-from harness.recording_header import Header, Phase
-from harness.recording_marks import (
+from harness.recording.header import CriterionSpec as CriterionSpec  # scenarios have it from here
+from harness.recording.header import Header, Phase
+from harness.recording.marks import (
     AlertMark,
     AttemptsMark,
     BlockedMark,
@@ -61,7 +61,7 @@ from harness.recording_marks import (
     StartsMark,
     UsersMark,
 )
-from harness.recording_values import Count, Instant, Second, Seconds, Size, Sizes, Sparse, Total
+from harness.recording.values import Count, Instant, Second, Seconds, Size, Sizes, Sparse, Total
 
 
 @dataclass(frozen=True, slots=True)  # of an hour there may be hundreds of thousands in memory

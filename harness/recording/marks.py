@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from harness.recording_values import Busy, Count, Instant, Microseconds, Seconds, Sparse
+from harness.recording.values import Busy, Count, Instant, Microseconds, Seconds, Sparse
 
 
 @dataclass(frozen=True)

@@ -19,10 +19,10 @@ import msgspec
 from msgspec.structs import astuple
 
 from harness.recording import End, Line, Operation, Operations, ProbeSample, Slice, Slices, Unanswered, fields_of_slice
-from harness.recording_blocks import Block, mismatch
-from harness.recording_format_1 import upgraded
-from harness.recording_header import Header
-from harness.recording_marks import (
+from harness.recording.blocks import Block, mismatch
+from harness.recording.format_1 import upgraded
+from harness.recording.header import Header
+from harness.recording.marks import (
     AlertMark,
     AttemptsMark,
     BlockedMark,
@@ -36,8 +36,8 @@ from harness.recording_marks import (
     TraceMark,
     UsersMark,
 )
-from harness.recording_slices import Packed
-from harness.recording_values import Count, Second, Size
+from harness.recording.slices import Packed
+from harness.recording.values import Count, Second, Size
 
 Decoded: TypeAlias = Header | Slice | Block | Unanswered | ProbeSample | Operations | Mark | End
 """A line with its slices as they are added up."""

@@ -32,7 +32,7 @@ class Sealer:
         self._checksums = 0
 
     def sealed(self, lines: Iterable[str]) -> Iterator[str]:
-        """The next lines, which are as :func:`harness.recording_line.encode` makes them."""
+        """The next lines, which are as :func:`harness.recording.line.encode` makes them."""
         for line in lines:
             self._run = self._run or f"{crc32(line.encode()):08x} "
             self._number += 1

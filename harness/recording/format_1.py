@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from harness.recording_values import Scalar
+from harness.recording.values import Scalar
 
 _OF_A_BREAKER = ("breaker_opens", "breaker_leak_through", "fast_fail_latency", "breaker_closes", "breaker_flaps")
 _POOL = "name the metrics pages of the service's processes with --api-urls"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from harness.recording_values import Count, Instant, Level, PlannedSecond, Scalar
+from harness.recording.values import Count, Instant, Level, PlannedSecond, Scalar
 
 FORMAT = 4
 STARTS_PER_S = "starts/s"

@@ -13,8 +13,8 @@ from itertools import chain, pairwise
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from harness.recording import Slice
-from harness.recording_slices import Packed
-from harness.recording_values import HIGHEST_BUCKET, HIGHEST_SIZE_BUCKET, OK, Sparse
+from harness.recording.slices import Packed
+from harness.recording.values import HIGHEST_BUCKET, HIGHEST_SIZE_BUCKET, OK, Sparse
 
 if TYPE_CHECKING:
     import numpy as np
@@ -98,7 +98,7 @@ class Block:
         service: list[list[int] | None],
         sizes: list[list[int] | None],
     ) -> Block:
-        """Their histograms as steps, see :meth:`harness.recording_slices.Packed.steps`; raises ValueError with what is
+        """Their histograms as steps, see :meth:`harness.recording.slices.Packed.steps`; raises ValueError with what is
         wrong about one of them.
         """
         n = len(rows)

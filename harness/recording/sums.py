@@ -1,5 +1,5 @@
 """Blocks of slices added up, whenever a recording is read. A process that makes load has no numpy, and adds up with
-:class:`harness.recording_slices.SliceSums`.
+:class:`harness.recording.slices.SliceSums`.
 """
 
 from __future__ import annotations
@@ -8,10 +8,10 @@ from array import array
 from collections.abc import Iterator, Sequence
 
 from harness.recording import Slice
-from harness.recording_blocks import Block, Histograms, Row, split
-from harness.recording_header import Header
-from harness.recording_slices import Packed
-from harness.recording_values import HIGHEST_BUCKET
+from harness.recording.blocks import Block, Histograms, Row, split
+from harness.recording.header import Header
+from harness.recording.slices import Packed
+from harness.recording.values import HIGHEST_BUCKET
 
 AT_A_TIME = 4096
 """Slices that wait to be added up: fewer are not worth it, more take memory."""
@@ -47,7 +47,7 @@ class _Sum:
 
 
 class BlockSums:
-    """Slices of blocks, added up as :class:`harness.recording_slices.SliceSums` does it, in any order."""
+    """Slices of blocks, added up as :class:`harness.recording.slices.SliceSums` does it, in any order."""
 
     def __init__(self, header: Header) -> None:
         self._apart = frozenset(int(gate.t // 1) for gate in header.gates)
