@@ -286,7 +286,7 @@ def test_a_budget_is_that_of_all_the_run_and_says_what_of_it_is_spent() -> None:
 
 
 def test_what_would_settle_it_is_a_rate() -> None:
-    """4 bad of 45 in 15 s are up to 21 %, beyond 14.4: as many as show it of so bad a window, and half as many again."""
+    """4 bad of 45 in 15 s are up to 21 %, beyond 14.4: as many as show it of so bad a window, and half of them more."""
     burn = _Burn(Rule("1 h", 15, 1, 14.4), 8.9, 0.1, 21.0, 20, 4 / 45, 45.0)
     rate = int(ErrorBudget(objective=0.99)._settled_by(burn, 0.144, 3.0).split()[0])
     needed = rate * 15 / 1.5
