@@ -65,6 +65,26 @@ def test_a_rare_request_that_is_new_and_slow_may_be_so_by_nature(how: str) -> No
     assert RecoveryTime().judge(run).outcome is Outcome.PASS
 
 
+def named_when_failing(seed: int, begins_s: int = 0) -> Recording:
+    """20 requests/s, of which one of 400 fails, at any time, or from an instant on, and is called by another name."""
+    run, random = recordings.healthy(seed), np.random.default_rng(seed)
+    end_s = run.header.phases[-1].end_s
+    intended_s = np.sort(random.uniform(0, end_s, 20 * end_s))
+    fails = (random.random(len(intended_s)) < 1 / 400) & (intended_s > begins_s)
+    latency_s = 0.02 * np.exp(0.4 * random.standard_normal(len(intended_s)))
+    kinds = [("n", USUAL, "ok"), ("n", f"{USUAL} (session expired)", FAILED)]
+    return dataclasses.replace(run, slices=sliced(intended_s, fails.astype(np.int64), latency_s, kinds))
+
+
+@pytest.mark.parametrize(("seed", "begins_s"), [(7, 0), (35, 0), (36, 0), (2, 30), (6, 30)])
+def test_a_name_that_some_users_give_what_fails_is_none(seed: int, begins_s: int) -> None:
+    """Though the baseline has none of it, be it by chance."""
+    run = named_when_failing(seed, begins_s)
+    assert all(each.outcome == "ok" or each.t >= 30 for each in run.slices)
+    found = RecoveryTime().judge(run)
+    assert found.outcome is Outcome.PASS, found.reason
+
+
 @pytest.mark.parametrize("name", ["connection /feed ended", "attempt WS /feed reconnect"])
 def test_names_that_have_failures_alone_are_none(name: str) -> None:
     run = with_rare_requests(0.04, 0.0)
