@@ -21,7 +21,6 @@ from typing import Never
 import click
 
 from harness.command_line import cli
-from harness.entry_points import read_once
 from harness.errors import ConfigurationError
 from harness.findings import EXIT_USAGE, Outcome
 from harness.safe_text import say
@@ -36,7 +35,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, _end)
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _end)
-    with kept(), read_once():
+    with kept():
         _main()
 
 

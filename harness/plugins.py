@@ -10,11 +10,9 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import pkgutil
-import sys
 import traceback
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, is_dataclass
-from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any, ClassVar
@@ -126,19 +124,22 @@ class Folder:
 
     def class_of(self, name: str) -> type[Any]:
         """Raises ConfigurationError for an unknown name, and a file that cannot be loaded or has not one class."""
-        module = sys.modules.get(_known.get(self.package, ({}, {}))[1].get(name, ""))
-        if module is None:  # else it is loaded, whatever has come or gone since: a run asks some hundred times
-            modules = self.modules()
-            if name not in modules:
-                meant = nearest(name, modules)
-                remedy = f"Did you mean {meant}?" if meant else f"Choose one of: {', '.join(modules)}"
-                raise ConfigurationError(f"There is no {self.kind} {name!r}. {remedy}")
-            module = loaded(modules[name])
-        return self._class_in(module)
+        modules = self.modules()
+        if name not in modules:
+            meant = nearest(name, modules)
+            remedy = f"Did you mean {meant}?" if meant else f"Choose one of: {', '.join(modules)}"
+            raise ConfigurationError(f"There is no {self.kind} {name!r}. {remedy}")
+        module = loaded(modules[name])
+        # Kept there, because a verdict asks for each a dozen times; a module that is reloaded has another one.
+        found: type[Any] | None
+        (found,) = vars(module).get(_CLASS, (None,))
+        if found is None or vars(module).get(found.__name__) is not found:
+            found = self._class_in(module)
+            vars(module)[_CLASS] = (found,)  # in a tuple, or it would be a second one there
+        return found
 
-    @cache  # noqa: B019  # folders are as few as packages, and a verdict asks for each class a dozen times
     def _class_in(self, module: ModuleType) -> type[Any]:
-        own = [each for each in vars(module).values() if isinstance(each, type) and each.__module__ == module.__name__]
+        own = {each for each in vars(module).values() if isinstance(each, type) and each.__module__ == module.__name__}
         found = [each for each in own if is_dataclass(each) and hasattr(each, self.method)]
         if len(found) != 1:
             raise ConfigurationError(
@@ -178,6 +179,7 @@ class Folder:
         return {key: declared[key].read(text) if key in declared else text for key, text in texts.items()}
 
 
+_CLASS = "_class_of_the_plug_in"
 _known: dict[str, tuple[dict[Path, int], dict[str, str]]] = {}
 """Package → its folders, each with when it was last changed, and what was found in them then."""
 

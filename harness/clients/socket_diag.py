@@ -6,6 +6,7 @@ places for connections, used or not: a quarter of a million, for each of the two
 
 from __future__ import annotations
 
+import os
 import socket
 import struct
 import sys
@@ -21,6 +22,8 @@ HEADER = struct.Struct("=LHHLL")
 """Length of the message, its type, flags, number, sender."""
 QUESTION = struct.Struct("=BBBBL48x")
 """Family, protocol, more to be told, nothing, states; and any address."""
+RESULT = struct.Struct("=i")
+"""With ``DONE``: 0, or the error, below 0, that ended the answer, as where this kernel has nobody who answers."""
 SOCKET = struct.Struct("!4xH62xL")
 """As much as is wanted of one that is told of: its port, and its inode, which is in the machine's order of bytes."""
 MOST_BYTES = 1 << 16
@@ -35,7 +38,7 @@ def listening() -> list[tuple[int, int]] | None:
         with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, NETLINK_SOCK_DIAG) as kernel:
             kernel.settimeout(PATIENCE_S)
             return [found for family in (socket.AF_INET, socket.AF_INET6) for found in _of_family(kernel, family)]
-    except OSError:
+    except (OSError, struct.error):  # the second where an answer is shorter than Linux's, as an emulated one may be
         return None
 
 
@@ -49,10 +52,13 @@ def _of_family(kernel: socket.socket, family: int) -> Iterator[tuple[int, int]]:
         at = 0
         while at + HEADER.size <= len(answer):
             length, kind, _, _, _ = HEADER.unpack_from(answer, at)
-            if kind == DONE:
-                return
             if kind == ERROR or length < HEADER.size:
                 raise OSError("it is not told")
+            if kind == DONE:
+                (result,) = RESULT.unpack_from(answer, at + HEADER.size)
+                if result < 0:
+                    raise OSError(-result, os.strerror(-result))
+                return
             if kind == SOCK_DIAG_BY_FAMILY:
                 port, inode = SOCKET.unpack_from(answer, at + HEADER.size)
                 yield port, socket.ntohl(inode)

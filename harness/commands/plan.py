@@ -8,8 +8,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from typing import Any, TextIO
 
+from harness.entry_points import read_once
+
 # Locust first: it patches the process, and whatever is imported before it would keep what is not patched.
-import locust.main  # noqa: F401
+with read_once():
+    import locust.main  # noqa: F401
 
 from harness import criteria as criteria_folder
 from harness.commands import adjustable

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 from harness.commands.adjustable import Adjustable
 from harness.errors import ConfigurationError
@@ -17,7 +22,6 @@ from harness.errors import ConfigurationError
 CHECKED_AT_ONCE = 2
 LONGEST_S = 60.0
 """To be loaded, and to ask what it needs whether it is there: else one that is no scenario would hold up all."""
-NO_SCENARIO = "A file that starts a server, or waits, when it is imported is no scenario"
 
 
 @dataclass(frozen=True)
@@ -65,11 +69,13 @@ def checked(files: Sequence[Path], arguments: Sequence[str]) -> list[Scenario]:
 
 
 def _check(file: Path, arguments: Sequence[str]) -> Scenario | Refused:
-    command = [sys.executable, "-P", "-m", "harness.cli", "host", str(file), *arguments]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=LONGEST_S)
-    except subprocess.TimeoutExpired:
-        late = f"was not read within {LONGEST_S:g} s. {NO_SCENARIO}: leave it out"
+    done = _run([sys.executable, "-P", "-m", "harness.cli", "host", str(file), *arguments])
+    if done is None:
+        late = (
+            f"was not read within {LONGEST_S:g} s: either it starts a server, or waits, when it is imported (then it "
+            "is no scenario; leave it out), or a server that it asks, or this machine, is slow (then try it by "
+            f"itself: springback plan {file})"
+        )
         return Refused(file, file.stem, None, (late,), is_away=False)
     said = last_object(done.stdout)
     if not done.returncode and "duration_s" in said:
@@ -83,6 +89,31 @@ def _check(file: Path, arguments: Sequence[str]) -> Scenario | Refused:
         words or (f"reading it ended with {done.returncode}, and no word why",),
         bool(said.get("unavailable")),
     )
+
+
+def _run(command: Sequence[str]) -> subprocess.CompletedProcess[str] | None:
+    """None where it takes too long: it is ended then, with all that it has started. What it says goes into files, which
+    have an end whoever else holds them open.
+    """
+    with tempfile.TemporaryFile("w+", errors="replace") as out, tempfile.TemporaryFile("w+", errors="replace") as err:
+        process = subprocess.Popen(command, start_new_session=False, env=os.environ, stdout=out, stderr=err, text=True)
+        try:
+            code = process.wait(LONGEST_S)
+        except subprocess.TimeoutExpired:
+            _kill_family(process)
+            return None
+        out.seek(0)
+        err.seek(0)
+        return subprocess.CompletedProcess(command, code, out.read(), err.read())
+
+
+def _kill_family(process: subprocess.Popen[str]) -> None:
+    with contextlib.suppress(psutil.Error):
+        for each in psutil.Process(process.pid).children(recursive=True):
+            with contextlib.suppress(psutil.Error):
+                each.kill()
+    process.kill()
+    process.wait()
 
 
 def last_object(text: str) -> dict[str, Any]:

@@ -11,8 +11,6 @@ from contextlib import contextmanager
 from gevent import get_hub
 from gevent.monkey import get_original
 
-from harness.commands.scenario_check import NO_SCENARIO
-
 SLOW_S = 10.0
 
 
@@ -28,7 +26,7 @@ def told_when_slow(locustfile: str, slow_s: float = SLOW_S) -> Iterator[None]:
         if not loaded.acquire(timeout=slow_s):
             sys.stderr.write(
                 f"springback: {locustfile} has been loading for {slow_s:g} s, and nothing is run before that is done. "
-                f"{NO_SCENARIO}; Ctrl-C ends this\n"
+                "A file that starts a server, or waits, when it is imported is no scenario; Ctrl-C ends this\n"
             )
             sys.stderr.flush()
 

@@ -21,7 +21,8 @@ from harness.recording.seal import Sealer
 from harness.recording.slices import SliceSums
 from harness.safe_text import say
 
-_MAKE_ROOM = "free some space, or name another directory with --runs-dir"
+_ANOTHER = "name another directory with --runs-dir"
+_FULL = {errno.ENOSPC: "the disk is full", errno.EDQUOT: "the disk quota is used up"}
 RESERVE_BYTES = 16_384
 """Kept free for the last line, should the disk become full."""
 
@@ -75,11 +76,10 @@ class RecordingWriter:
         try:
             self._file = path.open("wb", buffering=0)  # whole lines, which nothing keeps back
             self._reserve.write_bytes(bytes(RESERVE_BYTES))
+            self._put(encode(header))
         except OSError as error:
-            raise ConfigurationError(f"{path}: cannot be written ({_cause(error)}); {_MAKE_ROOM}") from None
-        self.append(encode(header))
-        if self.failure:
-            raise ConfigurationError(f"{path}: cannot be written ({self.failure}); {_MAKE_ROOM}")
+            remedy = f"free some space, or {_ANOTHER}" if error.errno in _FULL else _ANOTHER
+            raise ConfigurationError(f"{path}: cannot be written ({_cause(error)}); {remedy}") from None
 
     def elapsed_s(self) -> float | None:
         """Seconds after the origin; None before there is one."""
@@ -183,5 +183,5 @@ class RecordingWriter:
 
 
 def _cause(error: OSError) -> str:
-    words = {errno.ENOSPC: "the disk is full", errno.EDQUOT: "the disk quota is used up", errno.ENOENT: "it is gone"}
+    words = {**_FULL, errno.ENOENT: "it is gone"}
     return words.get(error.errno or 0, error.strerror or str(error))

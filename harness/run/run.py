@@ -316,8 +316,9 @@ class Run:
     def _stop_early(self) -> None:
         event = {"event": "stopped_early", "rule": self.stopped_early}
         self.display.tell(f"stopping early: {self.stopped_early}", event)
-        self.begin_stopping()
-        self._halt_nodes()
+        self.stopping.begin(self.elapsed_s())
+        self._halt_nodes()  # first: the load is what has to be gone at once
+        self._injector.begin_undoing()
 
     def _give_up_on_silent_nodes(self) -> None:
         for node in self.live.nodes.joined:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import subprocess
 import sys
 from importlib import metadata
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from harness import cli
 from harness.entry_points import read_once
 
 GROUPS = ("console_scripts", "pytest11", "gevent.plugins.monkey.will_patch_all")
@@ -16,7 +18,7 @@ LOOKED = """
 from importlib import metadata
 looked, distributions = [], metadata.distributions
 metadata.distributions = lambda **asked: looked.append(asked) or distributions(**asked)
-import harness.locust_process
+import {module}
 print(len(looked))
 """
 
@@ -39,6 +41,18 @@ def test_it_says_the_same_and_is_looked_for_once(monkeypatch: pytest.MonkeyPatch
     assert metadata.entry_points is read
 
 
-def test_a_start_of_locust_looks_once() -> None:
-    done = subprocess.run([sys.executable, "-c", LOOKED], capture_output=True, text=True, check=True)
+@pytest.mark.parametrize("module", ["harness.locust_process", "harness.commands.plan"])
+def test_a_start_of_locust_looks_once(module: str) -> None:
+    command = [sys.executable, "-c", LOOKED.format(module=module)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout == "1\n"
+
+
+def test_a_locustfile_that_a_command_loads_asks_python_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may keep what it imports, and install or find packages later."""
+    read, asked = metadata.entry_points, list[Any]()
+    command = SimpleNamespace(main=lambda **_: asked.append(metadata.entry_points))
+    monkeypatch.setattr(cli, "cli", command)
+    monkeypatch.setattr(cli.signal, "signal", lambda *_: None)
+    cli.main()
+    assert asked == [read]

@@ -145,3 +145,17 @@ def test_nodes_that_are_silent_or_late_are_told_once(tmp_path: Path) -> None:
     run._writer.close("completed", True, 0, 0)
     told = [(mark.node, mark.event) for mark in read(tmp_path).node_events if mark.event in (LOST, LATE, STOPPING)]
     assert told == [("w9", LATE), ("w2", LOST), ("w3", LOST)]
+
+
+def test_a_run_that_is_stopped_early_takes_the_load_away_and_then_its_faults() -> None:
+    run: Run = object.__new__(Run)
+    steps: list[str] = []
+    run.stopped_early = "p95 > 2 s"
+    run.display = SimpleNamespace(tell=lambda *_: steps.append("told"))  # type: ignore[assignment]
+    run.stopping = SimpleNamespace(begin=lambda _: steps.append("begun"), has_begun=True)  # type: ignore[assignment]
+    run.elapsed_s = lambda: 5.0  # type: ignore[method-assign]
+    run._halt_nodes = lambda: steps.append("halted")
+    run._injector = SimpleNamespace(begin_undoing=lambda: steps.append("undoing"))  # type: ignore[assignment]
+    run._stop_early()
+    run.begin_stopping()
+    assert steps == ["told", "begun", "halted", "undoing"]

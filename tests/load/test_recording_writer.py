@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
+import os
 import time
 from pathlib import Path
 
 import pytest
 
 from harness.commands import dump
+from harness.errors import ConfigurationError
 from harness.recording import Slice, Slices, Unanswered
 from harness.recording.file import FILE_NAME, read
 from harness.recording.header import Phase, PlannedGate
@@ -110,3 +113,24 @@ def test_a_dump_says_the_same_in_words(writer: RecordingWriter, tmp_path: Path) 
 def test_a_dump_leaves_what_is_damaged_as_it_is(tmp_path: Path) -> None:
     (tmp_path / FILE_NAME).write_bytes(b'{"kind":"slices","rows":"eJw"}\n\xff\n[')
     assert list(dump.lines(tmp_path)) == ['{"kind":"slices","rows":"eJw"}\n', "\ufffd\n", "[\n"]
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        (errno.ENOSPC, "(the disk is full); free some space, or name another directory with --runs-dir"),
+        (errno.EDQUOT, "(the disk quota is used up); free some space, or name another directory with --runs-dir"),
+        (errno.EROFS, "(Read-only file system); name another directory with --runs-dir"),
+        (errno.EACCES, "(Permission denied); name another directory with --runs-dir"),
+    ],
+)
+def test_room_is_made_only_where_there_is_none(
+    number: int, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(Path, "write_bytes", refuse)
+    with pytest.raises(ConfigurationError) as found:
+        RecordingWriter(tmp_path, HEADER, lambda _: None)
+    assert str(found.value) == f"{tmp_path / FILE_NAME}: cannot be written {words}"

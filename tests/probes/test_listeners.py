@@ -140,7 +140,16 @@ def test_the_kernel_and_its_tables_name_the_same_sockets() -> None:
         assert process_search._listening(ports) == process_search._in_tables(ports) == found
 
 
-@pytest.mark.parametrize("answer", [OSError("no such family"), struct.pack("=LHHLLi", 20, 2, 0, 0, 0, -2)])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        OSError("no such family"),
+        struct.pack("=LHHLLi", 20, socket_diag.ERROR, 0, 0, 0, -2),
+        struct.pack("=LHHLLi", 20, socket_diag.DONE, 0, 0, 0, -2),
+        struct.pack("=LHHLL", 16, socket_diag.DONE, 0, 0, 0),
+    ],
+    ids=["no such family", "refused", "nobody answers", "no result"],
+)
 def test_where_the_kernel_does_not_tell_it_is_its_tables(
     monkeypatch: pytest.MonkeyPatch, answer: OSError | bytes
 ) -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import dataclasses
 import math
 import os
+import re
 import time
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from harness import probes
+from harness import faults, probes
 from harness.clients.postgres import PostgresError
 from harness.clients.process_search import is_alive
 from harness.probes import _pod_usage, _process_meter, postgres_replication, process, run_cpu, sentinel
@@ -50,6 +51,15 @@ def test_what_is_secret_of_a_probe_is_said_to_be() -> None:
     }
     assert {name: secret[name] for name in told} == told
     assert not any(secret[name] for name in TIMEOUTS_S.keys() - told.keys())
+
+
+@pytest.mark.parametrize("folder", [probes, faults], ids=["probes", "faults"])
+def test_what_is_secret_by_its_name_is_said_to_be(folder: Any) -> None:
+    """Whichever there are."""
+    word = re.compile(r"(^|_)(passwords?|secrets?|credentials?|tokens?|dsns?|sentinels|patroni)$")
+    named = [(name, each) for name in folder.available() for each in folder.parameters(name) if word.search(each.name)]
+    assert len(named) >= 4
+    assert [f"{name} {each.name}" for name, each in named if not each.secret] == []
 
 
 def test_what_a_probe_remembers_is_no_parameter_and_shown_nowhere() -> None:

@@ -82,6 +82,14 @@ NOTHING_TO_GUARD = frozenset(
 """Guards that pass where there is nothing to guard: no fault, gate or arrival was planned, no exception raised, nothing
 sent before the first phase or after the last, no connection blocked. They say so themselves.
 """
+ALWAYS_GUARD = frozenset(
+    {"baseline_healthy", "generator_health", "machine_pressure", "run_complete", "spike_delivered", "target_healthy"}
+)
+"""Those of ours that no run is without something to guard for."""
+
+
+def test_guards_of_what_every_run_has_never_pass_by_nothing() -> None:
+    assert set(NAMES) >= ALWAYS_GUARD and not NOTHING_TO_GUARD & ALWAYS_GUARD
 
 
 @pytest.mark.parametrize("name", NAMES)

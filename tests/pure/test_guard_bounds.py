@@ -12,6 +12,7 @@ import pytest
 from harness import criteria
 from harness.analysis import histogram
 from harness.analysis.histogram import bucket_index
+from harness.criteria._criterion import Guard
 from harness.criteria.guards import _skew, baseline_healthy, target_healthy, user_mix
 from harness.criteria.guards._delivery import Silence, deliveries, silences
 from harness.criteria.guards.generator_health import GeneratorHealth
@@ -19,7 +20,7 @@ from harness.criteria.guards.machine_pressure import MachinePressure
 from harness.criteria.guards.run_complete import RunComplete
 from harness.criteria.guards.target_healthy import TargetHealthy
 from harness.criteria.guards.warm_up_healthy import WarmUpHealthy
-from harness.findings import BASELINE, Outcome
+from harness.findings import BASELINE, CLIENTS, Outcome
 from harness.recording import Recording, Slice
 from harness.recording.header import CriterionSpec, Phase, PlannedClass, PlannedGate
 from harness.recording.marks import ARRIVALS, INJECTED, UNDONE, FaultMark, GateMark, NodeMark, StartsMark
@@ -350,7 +351,18 @@ def test_what_guards_the_load_generator_is_known() -> None:
     ours = {spec.criterion for spec in criteria.guard_specs() if criteria.is_about_generator(spec.criterion)}
     assert ours >= {"enough_users", "generator_health", "machine_pressure", "release_skew", "spike_delivered"}
     of_target = {"baseline_healthy", "target_healthy", "users_stayed", "warm_up_healthy", "wind_down_healthy"}
-    assert not ours & {*of_target, "faults_injected", "run_complete", "failures_judged", "user_exceptions", "user_mix"}
+    of_run = {
+        "connections_allowed",
+        "failures_judged",
+        "faults_injected",
+        "run_complete",
+        "user_exceptions",
+        "user_mix",
+    }
+    assert not ours & (of_target | of_run)
+    for name in ours:  # whichever there are: a late generator is no evidence of what the clients saw
+        guard = criteria.load(CriterionSpec(name))
+        assert isinstance(guard, Guard) and CLIENTS in guard.guarded and not guard.of_target, name
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,6 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -53,18 +52,6 @@ def report_in_a_fork(directory: Path, formats: str, console: str) -> int:
         traceback.print_exc()
     finally:
         os._exit(code)
-
-
-def command_in_a_fork(
-    command: Sequence[str], *, capture_output: bool, text: bool, check: bool, timeout: float
-) -> subprocess.CompletedProcess[str]:
-    """As :func:`subprocess.run` of ``python -m harness.cli …``, in a fork of this process."""
-    assert capture_output and text and not check and timeout
-    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
-        code = ForkedCommand(command, start_new_session=False, env=os.environ, stdout=out, stderr=err).wait()
-        for file in (out, err):
-            file.seek(0)
-        return subprocess.CompletedProcess(command, code or 0, out.read(), err.read())
 
 
 class OneByOne:

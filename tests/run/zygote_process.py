@@ -21,7 +21,6 @@ from tests.run.ending import end
 from tests.run.forked_command import (
     ForkedCommand,
     OneByOne,
-    command_in_a_fork,
     commands,
     open_streams,
     report_in_a_fork,
@@ -154,6 +153,7 @@ def be(wanted: dict[str, Any]) -> None:
     started_by = {
         launched_locust: ForkedCommand,
         runs_apart: ForkedCommand,
+        scenario_check: ForkedCommand,
         sidecar: ForkedModule,
         reference_target: ForkedModule,
     }
@@ -161,8 +161,6 @@ def be(wanted: dict[str, Any]) -> None:
     with contextlib.ExitStack() as stack:
         stack.enter_context(mock.patch.object(report_process, "run_report", report_in_a_fork))
         stack.enter_context(mock.patch.object(scenario_check, "ThreadPoolExecutor", OneByOne))
-        run = SimpleNamespace(run=command_in_a_fork)
-        stack.enter_context(mock.patch.object(scenario_check, "subprocess", run))
         for module, fork in started_by.items():
             processes = SimpleNamespace(**{**vars(subprocess), "Popen": fork})
             stack.enter_context(mock.patch.object(module, "subprocess", processes))
