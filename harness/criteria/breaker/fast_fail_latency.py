@@ -8,6 +8,7 @@ from harness.analysis import histogram, intervals
 from harness.analysis.tallies import Tally
 from harness.criteria._criterion import Estimate
 from harness.criteria._outcome import against, percent, seconds, with_remedy
+from harness.criteria._unmeasured import unmeasured
 from harness.criteria.breaker._clients import Second
 from harness.criteria.breaker._criterion import BreakerCriterion
 from harness.criteria.breaker._measure import BreakerBehaviour, measure
@@ -41,6 +42,8 @@ class FastFailLatency(BreakerCriterion, Estimate):
         found = intervals.latency_quantile_us(tallies, self.quantile, self.confidence)
         interval = (found.low / 1e6, found.high / 1e6)
         outcome = against(self.limit_s, interval)
+        if outcome is Outcome.PASS and (reason := unmeasured(merged, "fast failures")):
+            return self.inconclusive(reason, title=title)
         return self.finding(
             outcome,
             self._reason(outcome, p, measured.failed_fast, interval) + (f" ({found.only})" if found.only else ""),

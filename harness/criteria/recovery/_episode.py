@@ -20,6 +20,7 @@ from dataclasses import replace
 from harness.analysis import generator, histogram, phases
 from harness.analysis.lazy import BoolArray, FloatArray, np
 from harness.analysis.quality import ServiceLevel, Windows, mean_log_latency, service_levels, windows, with_waiting
+from harness.criteria._unmeasured import unmeasured
 from harness.criteria.recovery._attempts_failing import attempts_failing
 from harness.criteria.recovery._baseline_band import EFFECTIVE_WINDOWS, Band, Share, band, larger
 from harness.criteria.recovery._baseline_enough import baseline_problem
@@ -79,8 +80,10 @@ def measure(recording: Recording, settings: Settings | None = None) -> Recovery:
     misses = ratio is not None and not settings.slo_s and ratio * usual_p95_s > slo.overall_s
     usually_s, since_s = (baseline.start_s, baseline.end_s), (back_s, end_s)
     lasting = None if lasting_ratio is None else Slowdown(lasting_ratio, (lasting_ratio - 1) * usual_p95_s)
+    since_spike = phases.of_phase(recording, Phase(after.name, spike.end_s, end_s)).latency
     return replace(
         found,
+        unmeasured=unmeasured(since_spike, f"good requests since the {spike.name}"),
         slower_ratio=ratio if misses else None,
         lasting=lasting,
         lasting_by_name=slower_names(recording, settings.window_s, baseline, end),
