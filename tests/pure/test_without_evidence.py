@@ -13,7 +13,7 @@ from harness import criteria
 from harness.findings import TARGET, Outcome
 from harness.recording import Recording
 from harness.recording.header import CriterionSpec
-from harness.recording.marks import FaultMark
+from harness.recording.marks import INJECTED, UNDONE, FaultMark
 from tests import recordings
 from tests.pure import test_limits, test_limits_of_all, test_limits_of_failover
 from tests.pure.test_contract import NOTHING_TO_GUARD
@@ -119,6 +119,22 @@ BY_FAULTS = (
 def test_where_nothing_was_injected_nothing_is_withstood(name: str) -> None:
     criterion = criteria.load(CriterionSpec(name, CASES[name].others))
     assert criterion.judge(without_faults(CASES[name].within())).outcome is not Outcome.PASS
+
+
+BY_THE_FIRST = ("breaker_closes", "breaker_leak_through", "breaker_opens", "breaker_threshold")
+
+
+@pytest.mark.parametrize("name", [*BY_THE_FIRST, "fallback_time", "fast_fail_latency"])
+def test_what_is_judged_by_the_first_fault_does_not_pass_for_the_next(name: str) -> None:
+    """One that comes while the first is there is of the same failure, and another one may be named."""
+    whole, others = CASES[name].within(), dict(CASES[name].others)
+    first, over = (next(mark for mark in whole.faults if mark.event == event) for event in (INJECTED, UNDONE))
+    for at_s, outcome in ((over.t - 0.1, Outcome.PASS), (over.t, Outcome.INCONCLUSIVE)):
+        next_one = FaultMark(at_s, "next", INJECTED, "", first.number + 1)
+        both = dataclasses.replace(whole, marks=(*whole.marks, next_one))
+        assert criteria.load(CriterionSpec(name, others)).judge(both).outcome is outcome
+        named = criteria.load(CriterionSpec(name, others | {"fault": first.fault}))
+        assert named.judge(both).outcome is Outcome.PASS
 
 
 @pytest.mark.parametrize("name", sorted(set(criteria.available()) - NOTHING_TO_GUARD))

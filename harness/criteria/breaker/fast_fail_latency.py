@@ -30,7 +30,7 @@ class FastFailLatency(BreakerCriterion, Estimate):
     limit_s: float = parameter(0.1, "largest latency in seconds of a fast failure")
     quantile: float = parameter(0.95, "quantile that is judged, 0.95 for p95", lowest=0.01, highest=0.9999)
 
-    def judge(self, recording: Recording) -> Finding:
+    def _judge(self, recording: Recording) -> Finding:
         p = f"p{self.quantile * 100:g}"
         title = f"{p} latency of fast failures"
         measured = measure(recording, self)
