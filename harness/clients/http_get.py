@@ -78,9 +78,10 @@ def request(
             return _receive(connection, deadline, limit_bytes)
         except TimeoutError:
             raise NoAnswerError(f"timed out: connected, but no whole answer within {timeout_s:g} s") from None
-        except ssl.SSLEOFError:
-            raise NoAnswerError("closed without close_notify: the answer may have been cut short") from None
         except ssl.SSLError as error:
+            # Python 3.11.2 has no class of its own for it.
+            if isinstance(error, ssl.SSLEOFError) or error.reason == "UNEXPECTED_EOF_WHILE_READING":
+                raise NoAnswerError("closed without close_notify: the answer may have been cut short") from None
             raise NoAnswerError(f"TLS failed: {reason_of(error)}") from None
         except ConnectionResetError:
             raise NoAnswerError("connection reset by the other side") from None

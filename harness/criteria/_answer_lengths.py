@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from harness.analysis import histogram, phases
@@ -26,7 +26,10 @@ LESS_BYTES = 100.0
 """By as little as that no page is told from another, where lengths vary."""
 ALIKE_RATIO = 1.25
 """They are alike where the longest are no more than so many times as long as the shortest: what differs
-is a number or a name. Of such answers longer ones tell, too: a list that grows does so in the baseline.
+is a number or a name. Of such answers longer ones may tell, too."""
+COME_AGAIN = 0.1
+"""Of the answers since the first that is far longer, those that have the usual length, at least, where the longer ones
+are taken for errors. A list that was empty and has been filled stays so: all answers are longer from then on.
 """
 NUMBER_BYTES = 8.0
 """By as little as that answers differ which are alike: a counter has more digits."""
@@ -37,14 +40,14 @@ Lengths = Sequence[tuple[float, int]]
 
 @dataclass(frozen=True)
 class OtherLength:
-    """A name, its good answers in the stretch that is looked at, how many are far shorter or longer, and how long they
-    are.
+    """A name, its good answers in the stretch that is looked at, how many are far shorter, or longer where these are
+    more, and how long they are.
     """
 
     name: str
     count: int
-    answers: int
     since_bytes: float
+    answers: int
     before_bytes: float
     """Mean of all in the baseline."""
     doubted: Mapping[int, int]
@@ -62,38 +65,37 @@ class OtherLength:
 
 def other_lengths(recording: Recording, compared: Compared) -> OtherLength | None:
     """The name with the most good answers that are shorter than nearly all of the baseline by so much, or longer where
-    those are alike; None where there is none, or no larger share of them than there may have been before (95 %, Clopper
-    & Pearson of both). Answers of another status are others, and those that have no body, or whose body has been
-    checked, are none.
+    those are alike and such as an error is; None where there is none, or no larger share of them than there may have
+    been before (95 %, Clopper & Pearson of both). Answers of another status are others, and those that have no body, or
+    whose body has been checked, are none.
     """
     before = compared.before
     if before is None or not compared.ratio:
         return None
     failed: dict[int, int] = {}
-    most: tuple[int, str, int, float, float] | None = None
+    most: tuple[int, OtherLength] | None = None
     for (name, _), pieces in _answers_by_kind(recording).items():
         if compared.requests and not phases.is_of(recording, pieces[0], compared.requests):
             continue
         usual, later = within(before, pieces), within(compared.since, pieces, but=before)
         lengths = _together(usual, _by_seconds)
-        answers = sum(n for _, n in lengths)
+        answers = _answers(lengths)
         if answers < FEWEST_BEFORE:
             continue
         # Means of a second, which is all that some recordings have, are alike however the lengths vary.
         usually = _usual(lengths, compared.ratio, told=all(piece.sizes is not None for piece in usual))
         by_phase = partial(_by_phase, recording.header.phases)
         seen = _together(later, by_phase)
-        count, of = usually.others(seen), sum(n for _, n in seen)
+        if usually.longer(seen) and _has_grown(usually, _lengths(_but(before, pieces), by_phase)):
+            usually = replace(usually, longest=math.inf)
+        count, of = usually.others(seen), _answers(seen)
         if not count or clopper_pearson(count, of)[0] <= clopper_pearson(usually.others(lengths), answers)[1]:
             continue
         failed |= {id(piece): usually.others(each) for piece, each in _lengths(later, by_phase)}
-        size = sum(length * n for length, n in seen if usually.is_other(length)) / count
         if most is None or count > most[0]:
-            most = count, name, of, size, sum(piece.bytes for piece in usual) / sum(piece.count for piece in usual)
-    if most is None:
-        return None
-    count, name, of, size, usual_bytes = most
-    return OtherLength(name, count, of, size, usual_bytes, failed)
+            usual_bytes = sum(piece.bytes for piece in usual) / sum(piece.count for piece in usual)
+            most = count, OtherLength(name, *usually.most_frequent(seen), of, usual_bytes, failed)
+    return most[1] if most else None
 
 
 @dataclass(frozen=True)
@@ -109,13 +111,48 @@ class _Usual:
     def others(self, lengths: Lengths) -> int:
         return sum(n for length, n in lengths if self.is_other(length))
 
+    def longer(self, lengths: Lengths) -> Lengths:
+        return [each for each in lengths if each[0] > self.longest]
+
+    def most_frequent(self, lengths: Lengths) -> tuple[int, float]:
+        """Of those that are shorter, or those that are longer, how many there are, and their mean in bytes."""
+        kinds = ([each for each in lengths if each[0] < self.shortest], self.longer(lengths))
+        kind = max(kinds, key=_answers)
+        return _answers(kind), sum(length * n for length, n in kind) / _answers(kind)
+
+
+def _answers(lengths: Lengths) -> int:
+    return sum(n for _, n in lengths)
+
+
+def _has_grown(usual: _Usual, lengths: Sequence[tuple[Slice, Lengths]]) -> bool:
+    """Whether the longer ones are of something that has grown, such as a list that somebody fills: they differ in their
+    length, or hardly any has the usual one any more. An error is alike, and comes beside good answers, or ends.
+    """
+    longer = Counter[float]()
+    for _, each in lengths:
+        longer.update(dict(usual.longer(each)))
+    first_s = min(piece.t for piece, each in lengths if usual.longer(each))
+    since = [of for piece, each in lengths if piece.t >= first_s for of in each]
+    again = sum(n for length, n in since if not usual.is_other(length))
+    return not _alike(*_nearly_all(sorted(longer.items()))) or again < COME_AGAIN * _answers(since)
+
+
+def _nearly_all(lengths: Lengths) -> tuple[float, float]:
+    """Between which they are, of lengths in their order."""
+    answers = _answers(lengths)
+    return _quantile(lengths, NEARLY_NONE * answers), _quantile(lengths, (1 - NEARLY_NONE) * answers)
+
+
+def _alike(least: float, most: float) -> bool:
+    return most <= ALIKE_RATIO * least
+
 
 def _usual(lengths: Lengths, ratio: float, *, told: bool) -> _Usual:
     """By those of the baseline; ``told``: whether each of them is known."""
-    answers = sum(n for _, n in lengths)
-    least, most = _quantile(lengths, NEARLY_NONE * answers), _quantile(lengths, (1 - NEARLY_NONE) * answers)
+    least, most = _nearly_all(lengths)
     nothing = min(least, 1)  # nothing at all is told from any page
-    if told and least and most <= ALIKE_RATIO * least:
+    if told and least and _alike(least, most):
         shortest = min(ratio * least, least - NUMBER_BYTES)
         return _Usual(max(shortest, nothing), max(most / ratio, most + NUMBER_BYTES))
     return _Usual(max(min(ratio * least, least - LESS_BYTES), nothing), math.inf)
@@ -158,6 +195,10 @@ def _together(pieces: Sequence[Slice], groups_of: Callable[[Sequence[Slice]], li
         for length, n in each:
             counts[length] += n
     return sorted(counts.items())
+
+
+def _but(phase: Phase, pieces: Sequence[Slice]) -> list[Slice]:
+    return [piece for piece in pieces if not phase.start_s <= piece.t < phase.end_s]
 
 
 def _by_phase(phases_of: Sequence[Phase], pieces: Sequence[Slice]) -> list[list[Slice]]:

@@ -256,6 +256,41 @@ def test_of_answers_whose_length_varies_longer_ones_are_no_news() -> None:
     assert ErrorRatio().judge(sized(lambda t: 9000 if t == 30 else 4000)).outcome is Outcome.PASS
 
 
+@pytest.mark.parametrize(("usual", "other"), [(2, 600), (17, 160), (40, 85)])
+def test_a_list_that_is_filled_under_load_and_stays_so_is_no_error(usual: int, other: int) -> None:
+    """Nor where some had the list as it was while it was filled. Answers that go on to come beside it are others."""
+    for share, outcome in ((0.0, Outcome.PASS), (0.05, Outcome.PASS), (0.2, Outcome.INCONCLUSIVE)):
+        run = mixed(dict.fromkeys(range(30, 91), 1.0 - share), (usual, other))
+        for criterion in (ErrorRatio(), RecoveryTime()):
+            found = criterion.judge(run)
+            assert found.outcome is outcome, found.reason
+    of_spike_alone = ErrorRatio().judge(mixed({30: 1.0}, (usual, other)))
+    assert of_spike_alone.outcome is Outcome.INCONCLUSIVE, "it has ended, as no list does"
+
+
+def test_a_list_that_fills_and_drains_has_many_lengths() -> None:
+    run = mixed({})
+    grown = {30: 150, 31: 300, 32: 200, 33: 100}
+    pieces = tuple(
+        dataclasses.replace(each, sizes={size_index(grown.get(each.t, 2)): each.count}) for each in run.slices
+    )
+    for criterion in (ErrorRatio(), RecoveryTime()):
+        found = criterion.judge(dataclasses.replace(run, slices=pieces))
+        assert found.outcome is Outcome.PASS, found.reason
+
+
+def test_of_shorter_and_longer_ones_the_more_frequent_kind_is_told() -> None:
+    """Their mean is the length of none of them."""
+    run = mixed({})
+    sizes = {size_index(20): 100, size_index(20_000): 150, size_index(2000): 350}
+    pieces = tuple(
+        dataclasses.replace(each, sizes=sizes if each.t == 30 else {size_index(2000): each.count})
+        for each in run.slices
+    )
+    found = ErrorRatio().judge(dataclasses.replace(run, slices=pieces))
+    assert "600 of 2,400 good answers to GET /orders have about 19,456 bytes in the spike" in found.reason
+
+
 def test_pages_that_are_as_often_short_at_any_time_are_no_news() -> None:
     assert ErrorRatio().judge(mixed(dict.fromkeys(range(91), 0.3))).outcome is Outcome.PASS
 

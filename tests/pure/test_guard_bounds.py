@@ -266,8 +266,8 @@ def test_as_many_requests_are_recorded_as_ended(more: int, lost: bool, told: str
     ("recorded", "told"),
     [
         ({30: (50, 3), 31: (2, None)}, ""),
-        ({30: (50, 2), 31: (2, None)}, "1 iterations began between 30 and 31 s of which no request was recorded"),
-        ({30: (50, 3), 31: (1, None)}, "1 iterations began between 31 and 32 s"),
+        ({30: (50, 2), 31: (2, None)}, "1 iteration began between 30 and 31 s of which no request was recorded"),
+        ({30: (50, 3), 31: (1, None)}, "1 iteration began between 31 and 32 s"),
         ({30: (50, 1), 31: (4, None)}, "2 iterations began between 30 and 31 s"),  # as many as in all, but not then
         ({31: (3, None)}, "3 iterations began between 30 and 31 s"),
     ],

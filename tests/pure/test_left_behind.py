@@ -9,9 +9,12 @@ import pytest
 
 from harness.analysis.histogram import bucket_index
 from harness.criteria.recovery.recovery_time import RecoveryTime
+from harness.criteria.requests.shed_ratio import ShedRatio
 from harness.findings import Finding, Outcome
 from harness.recording import Recording, Slice
+from harness.recording.header import CriterionSpec
 from harness.recording.marks import AttemptsMark
+from harness.recording.values import SHED
 from tests import recordings
 from tests.recordings import sliced
 
@@ -65,6 +68,26 @@ def test_a_rare_request_that_is_new_and_slow_may_be_so_by_nature(how: str) -> No
     assert RecoveryTime().judge(run).outcome is Outcome.PASS
 
 
+def named_when_failing(seed: int, begins_s: int = 0) -> Recording:
+    """20 requests/s, of which one of 400 fails, at any time, or from an instant on, and is called by another name."""
+    run, random = recordings.healthy(seed), np.random.default_rng(seed)
+    end_s = run.header.phases[-1].end_s
+    intended_s = np.sort(random.uniform(0, end_s, 20 * end_s))
+    fails = (random.random(len(intended_s)) < 1 / 400) & (intended_s > begins_s)
+    latency_s = 0.02 * np.exp(0.4 * random.standard_normal(len(intended_s)))
+    kinds = [("n", USUAL, "ok"), ("n", f"{USUAL} (session expired)", FAILED)]
+    return dataclasses.replace(run, slices=sliced(intended_s, fails.astype(np.int64), latency_s, kinds))
+
+
+@pytest.mark.parametrize(("seed", "begins_s"), [(7, 0), (35, 0), (36, 0), (2, 30), (6, 30)])
+def test_a_name_that_some_users_give_what_fails_is_none(seed: int, begins_s: int) -> None:
+    """Though the baseline has none of it, be it by chance."""
+    run = named_when_failing(seed, begins_s)
+    assert all(each.outcome == "ok" or each.t >= 30 for each in run.slices)
+    found = RecoveryTime().judge(run)
+    assert found.outcome is Outcome.PASS, found.reason
+
+
 @pytest.mark.parametrize("name", ["connection /feed ended", "attempt WS /feed reconnect"])
 def test_names_that_have_failures_alone_are_none(name: str) -> None:
     run = with_rare_requests(0.04, 0.0)
@@ -79,11 +102,11 @@ def test_a_name_that_is_new_hides_none_that_is_left_behind() -> None:
     assert f"requests {RARE} since the spike failed or were too slow" in found.reason
 
 
-def tried_again(before: int, since: int, name: str = USUAL) -> Recording:
+def tried_again(before: int, since: int, name: str = USUAL, how: str = FAILED) -> Recording:
     """A run whose requests are all good, and of 20 attempts of each second so many fail."""
     run = with_rare_requests(0.0, 0.0)
     failing = ((t, before if t < 30 else since) for t in range(run.header.phases[-1].end_s))
-    marks = (AttemptsMark(t, "n", name, {"ok": {5: 20}} | ({FAILED: {7: n}} if n else {})) for t, n in failing)
+    marks = (AttemptsMark(t, "n", name, {"ok": {5: 20}} | ({how: {7: n}} if n else {})) for t, n in failing)
     return dataclasses.replace(run, marks=(*run.marks, *marks))
 
 
@@ -93,6 +116,16 @@ def test_requests_that_are_good_because_users_try_again_are_no_recovery() -> Non
     assert f"1,200 of 2,400 attempts of {USUAL} since the spike failed, and 0 of 600 in the baseline" in found.reason
     for well in (tried_again(0, 1), tried_again(20, 20), tried_again(0, 20, "GET /elsewhere")):
         assert RecoveryTime().judge(well).outcome is Outcome.PASS
+
+
+@pytest.mark.parametrize(("before", "outcome"), [(0, Outcome.INCONCLUSIVE), (20, Outcome.PASS)])
+def test_a_target_that_sheds_first_attempts_only_since_the_spike_is_not_back(before: int, outcome: Outcome) -> None:
+    """Had nobody tried again, these requests would be bad, whatever the shed ratio may be: none of them was shed."""
+    run = tried_again(before, 20, how=SHED)
+    header = dataclasses.replace(run.header, criteria=(CriterionSpec("shed_ratio", {"phase": "recovery"}),))
+    judging_shed = dataclasses.replace(run, header=header)
+    assert ShedRatio(phase="recovery").judge(judging_shed).outcome is Outcome.PASS
+    assert RecoveryTime().judge(judging_shed).outcome is outcome
 
 
 def test_of_names_that_are_tried_again_the_one_that_fails_by_most_is_told() -> None:

@@ -291,6 +291,34 @@ def test_of_faults_that_all_struck_nothing_nothing_is_told() -> None:
     assert found.outcome is INCONCLUSIVE and "nothing shows that a struck" in found.reason, found.reason
 
 
+def test_a_later_fault_after_which_nobody_was_sampled_may_have_taken_nodes_away() -> None:
+    """The first one has an answer of its own, which says nothing of it."""
+    run = sampled(ledger(writes(), faults=(*KILLED, SECOND)), failover(until_s=30))
+    found = judged("rejoin_time", run, limit_s=10)
+    assert found.outcome is INCONCLUSIVE and "was not sampled after the fault" in found.reason, found.reason
+    seldom = [each for each in failover() if not 31 < each.t < 58]
+    found = judged("rejoin_time", sampled(ledger(writes(), faults=(*KILLED, SECOND)), seldom), limit_s=10)
+    assert found.outcome is INCONCLUSIVE and "was not sampled for" in found.reason, found.reason
+
+
+def test_a_later_fault_that_is_never_undone_is_not_over() -> None:
+    run = sampled(ledger(writes(), faults=(*KILLED, SECOND)), failover())
+    found = judged("rejoin_time", run, since="undone", limit_s=30)
+    assert (found.outcome, found.reason) == (
+        INCONCLUSIVE,
+        "after cut_network at 30 s: cut_network was never undone, so its node could not rejoin",
+    )
+
+
+@pytest.mark.parametrize(("second_s", "outcome"), [(12.05, PASS), (12.9, PASS), (13.1, INCONCLUSIVE)])
+def test_faults_that_strike_together_are_judged_until_the_next_one(second_s: float, outcome: Outcome) -> None:
+    """Where they do not, the nodes were still away when the next one came."""
+    second = FaultMark(second_s, "cut_network", INJECTED, "", 2)
+    found = judged("rejoin_time", sampled(ledger(writes(), faults=(*KILLED, second)), failover()), limit_s=10)
+    assert found.outcome is outcome, found.reason
+    assert found.interval == pytest.approx((7.25, 8.26) if outcome is PASS else (0.25, math.inf))
+
+
 FOLLOWERS = [sample(t + 0.25, node, streaming=True, more={"primary": 0.0}) for t in range(60) for node in NODES]
 
 

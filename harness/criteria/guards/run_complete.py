@@ -18,8 +18,9 @@ from harness.recording.values import UNSERVED
 class RunComplete(Guard):
     """The run came to its planned end, and its recording is whole.
 
-    Whole: every line that was written is there once, as it was written, the requests in them are those that the load
-    processes counted, and each iteration that began has one. Judged for every run. It voids nothing: what was proven up
+    Whole: every line that was written is there once, as it was written, and the requests in them are those that the
+    load processes counted. Of users that a pacer starts each iteration that began has one; of others nobody counts when
+    an iteration begins. It voids nothing: what was proven up
     to the interruption stays proven.
     """
 
@@ -70,7 +71,8 @@ def _account(recording: Recording, end: End) -> Iterator[str]:
             recorded[piece.t] += piece.count if piece.starts is None else piece.starts
     if missing := begun - recorded:
         between = f"between {min(missing)} and {max(missing) + 1} s"
-        yield f"{missing.total():,} iterations began {between} of which no request was recorded"
+        many = missing.total()
+        yield f"{many:,} iteration{'s' if many > 1 else ''} began {between} of which no request was recorded"
 
 
 def _evidence(recording: Recording) -> dict[str, float | str | None]:

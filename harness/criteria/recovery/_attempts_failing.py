@@ -30,6 +30,9 @@ def attempts_failing(
 ) -> AttemptsFailing | None:
     """The name whose attempts are proven to fail more often than before by most, as request names are that are left
     behind; None where none is, and where nobody tries again. Names that the recording has no requests of are none.
+
+    What was shed has failed here even where ``shed_ratio`` judges it: requests that were shed are bad ones of a
+    recovery, and that criterion counts no request that was good at last.
     """
     names = {piece.name for piece in recording.slices}
     failed, sent = defaultdict[str, Counter[bool]](Counter), defaultdict[str, Counter[bool]](Counter)

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from harness.analysis import phases
-from harness.analysis.intervals import clopper_pearson
+from harness.analysis.intervals import chance_of_more, clopper_pearson
 from harness.analysis.names import names_with_class
-from harness.analysis.quality import SLO_QUANTILE, Held, ServiceLevel, held_against, limit_s, windows
+from harness.analysis.quality import SLO_QUANTILE, Held, ServiceLevel, held_against, limit_s
 from harness.analysis.tallies import tally
 from harness.recording import Recording, Slice
 from harness.recording.values import ITERATION
@@ -50,7 +50,8 @@ def left_behind(
     A name that is slow by nature misses the SLO of all together before and after, so it has its own, the p95 of its
     baseline and ``floor_s``; 0 holds it against ``slo``. And what failed is looked at by itself: it may all have been
     too slow before. One that the baseline has not may be slow by nature, too, but what failed has failed: it is held
-    against the failures of all together.
+    against the failures of all together. These have to be more than before as well, beyond chance: some users give each
+    request that fails a name of its own, and then there are failures alone under it, however few.
     """
     name_of = names_with_class(recording)
     first: dict[str, Slice] = {}
@@ -75,17 +76,23 @@ def left_behind(
     bad = [each.intended - each.good for each in both]
     failed = [each.failed for each in both]
     sure = 1 - CHANCE / max(1, len(place))
-    every = windows(recording, *baseline_s, 1, slo)
-    failed_before = int(every.failed.sum()), int(every.intended.sum())
+    # What comes of connections and attempts has another name, so that under theirs there are failures alone.
+    asked = {
+        name: at
+        for name, at in place.items()
+        if not phases.is_of_connection(first[name].name)
+        and not phases.is_of(recording, first[name], phases.FAILED_ATTEMPTS)
+    }
+    places = [*asked.values()]
+    failed_before, failed_since = ((int(n.failed[places].sum()), int(n.intended[places].sum())) for n in both)
+    all_fail_more = chance_of_more(*failed_since, *failed_before) <= 1 - sure
     found: list[tuple[float, LeftBehind]] = []
-    for name, at in place.items():
-        if phases.is_of_connection(first[name].name) or phases.is_of(recording, first[name], phases.FAILED_ATTEMPTS):
-            continue  # what comes of these has another name, so that here there are failures alone
+    for name, at in asked.items():
         for how, hits in (("failed or were too slow", bad), (FAILED, failed)):
             of_before, of_since = ((int(n[at]), int(each.intended[at])) for n, each in zip(hits, both, strict=True))
             is_new = not of_before[1]
             usual = failed_before if is_new else of_before
-            if not usual[1] or not of_since[1] or (is_new and how != FAILED):
+            if not usual[1] or not of_since[1] or (is_new and not (how == FAILED and all_fail_more)):
                 continue
             allowed = max(usual[0] / usual[1] + WORSE_BY, clopper_pearson(*usual, sure)[1])
             beyond = clopper_pearson(*of_since, sure)[0] - allowed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from harness.criteria._criterion import Criterion
@@ -15,7 +16,8 @@ from harness.plugins import parameter
 from harness.recording import Recording
 from harness.recording.values import Scalar
 
-AWAY = "samples in which"
+TOGETHER_S = 1.0
+"""Faults that are no further apart strike together: between them hardly any node is sampled."""
 
 
 @dataclass(frozen=True)
@@ -40,8 +42,9 @@ class RejoinTime(Criterion):
     than the time between two samples. One that did not come back while it was watched took longer than that: never 0
     and never a pass. Replicas count as well, for they have lost their primary: one that finds no new one is no replica.
     There is no PASS where nobody was seen away and the fault showed in nothing, see :mod:`harness.criteria._effects`.
-    Of several faults each is judged by itself, until the next one, and the worst decides; those that showed in nothing
-    count only where all did.
+    Of several faults each is judged by itself, until the next one that does not strike together with it, and the worst
+    decides. One is left out where its nodes were sampled throughout, none was away and nothing else showed, unless all
+    are such.
     """
 
     title = "time until the old primary and its replicas have rejoined"
@@ -61,16 +64,14 @@ class RejoinTime(Criterion):
         nodes = nodes_of(recording)
         if not nodes:
             return self.inconclusive(with_remedy("no node was sampled with its role", self.remedy))
-        ends_s = [*(each.at_s for each in faults[1:]), math.inf]
-        found = [
-            (fault, self._after(recording, nodes, fault, min(load_end_s(recording), end_s)))
-            for fault, end_s in zip(faults, ends_s, strict=True)
-        ]
-        if len(found) == 1:
-            return found[0][1]
-        struck = [each for each in found if effect_of(recording, each[0]) or _is_away(each[1])]
-        fault, worst = max(struck or found, key=lambda each: (each[1].outcome.rank, (each[1].interval or (-1.0,))[0]))
-        told = {f"after {each.fault} at {seconds(each.at_s)}": finding.reason for each, finding in found}
+        until_s = {fault: _until_s(recording, faults, fault) for fault in faults}
+        found = {fault: self._after(recording, nodes, fault, until_s[fault]) for fault in faults}
+        if len(faults) == 1:
+            return found[faults[0]]
+        struck = [each for each in faults if not self._struck_nothing(recording, nodes, each, until_s[each])]
+        fault = max(struck or faults, key=lambda each: (found[each].outcome.rank, (found[each].interval or (-1.0,))[0]))
+        worst = found[fault]
+        told = {f"after {each.fault} at {seconds(each.at_s)}": finding.reason for each, finding in found.items()}
         reason = f"after {fault.fault} at {seconds(fault.at_s)}: {worst.reason}"
         return replace(worst, reason=reason, evidence={**worst.evidence, **told})
 
@@ -83,15 +84,28 @@ class RejoinTime(Criterion):
         begin_s = self._begin_s(fault)
         if math.isinf(begin_s):
             return self.inconclusive(f"{fault.fault} was never undone, so its node could not rejoin")
-        after = {
-            node: [one for one in samples if fault.at_s <= one.from_s < until_s]
-            for node, samples in nodes.items()
-            if node == old or _was_joined(samples, fault.at_s)
-        }
+        after = _samples_after(nodes, old, fault, until_s)
         unseen = [node for node, samples in after.items() if not samples]
         if unseen:
             return self.inconclusive(f"{', '.join(unseen)} was not sampled after the fault")
         return self._judge_nodes(recording, fault, old, [_away(*each, begin_s) for each in after.items()], until_s)
+
+    def _struck_nothing(
+        self, recording: Recording, nodes: dict[str, list[NodeSample]], fault: Injection, until_s: float
+    ) -> bool:
+        """Whether that is known: of a node that nobody has sampled it is not, nor of a fault that is still there."""
+        old = primary_before(nodes, fault.at_s)
+        return (
+            old is not None
+            and math.isfinite(self._begin_s(fault))
+            and not effect_of(recording, fault)
+            and all(
+                samples
+                and all(one.is_joined for one in samples)
+                and silent_s(nodes[node], fault.at_s, until_s) <= self.seen_every_s
+                for node, samples in _samples_after(nodes, old, fault, until_s).items()
+            )
+        )
 
     def _begin_s(self, fault: Injection) -> float:
         return fault.undone_s if self.since == "undone" else fault.at_s
@@ -105,7 +119,7 @@ class RejoinTime(Criterion):
         outcome, limit = against(self.limit_s, interval), f"limit {seconds(self.limit_s)}"
         told: dict[str, Scalar] = {
             "old primary": old,
-            **{f"{AWAY} {each.node} was away": each.times for each in found},
+            **{f"samples in which {each.node} was away": each.times for each in found},
         }
         if math.isinf(worst.high_s):
             reason = f"{worst.node} had not rejoined {seconds(low_s)} after the fault was {self.since}, {limit}"
@@ -136,8 +150,21 @@ class RejoinTime(Criterion):
         return ""
 
 
-def _is_away(finding: Finding) -> bool:
-    return any(count for key, count in finding.evidence.items() if key.startswith(AWAY))
+def _until_s(recording: Recording, faults: Sequence[Injection], fault: Injection) -> float:
+    """Until when a fault is judged."""
+    later_s = (each.at_s for each in faults if each.at_s > fault.at_s + TOGETHER_S)
+    return min(load_end_s(recording), next(later_s, math.inf))
+
+
+def _samples_after(
+    nodes: dict[str, list[NodeSample]], old: str, fault: Injection, until_s: float
+) -> dict[str, list[NodeSample]]:
+    """Of the nodes that have to rejoin after it."""
+    return {
+        node: [one for one in samples if fault.at_s <= one.from_s < until_s]
+        for node, samples in nodes.items()
+        if node == old or _was_joined(samples, fault.at_s)
+    }
 
 
 def _was_joined(samples: list[NodeSample], at_s: float) -> bool:
