@@ -13,10 +13,10 @@ import dataclasses
 import functools
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import pairwise, product
 from pathlib import Path
-from typing import ParamSpec
+from typing import Any, Never, ParamSpec, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,18 +50,33 @@ CRITERIA = tuple(
 KEPT = 64
 """Of the recordings that were made last, so many are there for whoever asks for the same."""
 Parameters = ParamSpec("Parameters")
+Key = TypeVar("Key")
+Value = TypeVar("Value")
+
+
+class Frozen(dict[Key, Value]):
+    """A dictionary of a recording that several tests share. (A proxy would not do: none can be written as a line.)"""
+
+    def _refuse(self, *_: object, **__: object) -> Never:
+        raise TypeError("other tests have this recording, too: change a copy, dict(...), of this")
+
+    __setitem__ = __delitem__ = __ior__ = _refuse  # type: ignore[assignment]
+    update = setdefault = pop = popitem = clear = _refuse  # type: ignore[assignment]
+
+    def __reduce__(self) -> tuple[type[dict[Key, Value]], tuple[dict[Key, Value]]]:
+        return dict, (dict(self),)
 
 
 def made_once(make: Callable[Parameters, Recording]) -> Callable[Parameters, Recording]:
     """Most of what a test of a recording takes is to make it, and many want the same one. Each gets a recording of its
-    own, for which nothing is worked out yet, of lines that nobody may change. The arguments are numbers, words, and
-    what consists of them.
+    own, for which nothing is worked out yet, of lines that nobody can change. Raises TypeError for an argument by which
+    it could not be found again, as for an array.
     """
-    made: dict[str, Recording] = {}
+    made: dict[object, Recording] = {}
 
     @functools.wraps(make)
     def get(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Recording:
-        key = repr((args, sorted(kwargs.items())))
+        key = _key((args, sorted(kwargs.items())))
         recording = made.pop(key, None) or make(*args, **kwargs)
         made[key] = recording  # as the last
         if len(made) > KEPT:
@@ -69,6 +84,17 @@ def made_once(make: Callable[Parameters, Recording]) -> Callable[Parameters, Rec
         return dataclasses.replace(recording)
 
     return get
+
+
+def _key(argument: Any) -> object:
+    """The argument with its type: 1, 1.0 and True are equal, and a recording tells them apart."""
+    if isinstance(argument, Mapping):
+        argument = sorted(argument.items())
+    elif dataclasses.is_dataclass(argument):
+        return type(argument), *(_key(getattr(argument, each.name)) for each in dataclasses.fields(argument))
+    if isinstance(argument, list | tuple):
+        return type(argument), *map(_key, argument)
+    return type(argument), argument
 
 
 @dataclasses.dataclass(frozen=True)
@@ -114,7 +140,7 @@ def sliced(
         node, name, outcome = kinds[kind[begin]]
         known = micros[begin:end][~np.isnan(micros[begin:end])].astype(np.int64).tolist()
         size = body_bytes * int(end - begin) if outcome == OK else 0
-        latency = dict(Counter(map(bucket_index, known)))
+        latency = Frozen(Counter(map(bucket_index, known)))
         made.append(Slice(int(second[begin]), node, name, outcome, int(end - begin), size, latency))
     return tuple(made)
 
@@ -216,12 +242,12 @@ def login_herd(
             noise = 50_000 * random.standard_normal()
             value = rss * MEGABYTE + hump + noise + leak_bytes * share * grown
             busy = 0.9 if spike <= t < spike + sent / drain_per_s else 0.1
-            probes.append(ProbeSample(t, "process", process, {"rss_bytes": value, "cpu_ratio": busy}))
+            probes.append(ProbeSample(t, "process", process, Frozen(rss_bytes=value, cpu_ratio=busy)))
         for k, node in enumerate(names):
             if lost_node and k == nodes - 1 and t >= spike + 4:
                 continue
             lag = loop_lag_s * (1 + 0.2 * random.random())
-            values = {"loop_lag_s": lag, "cpu_ratio": generator_cpu_ratio, "rss_bytes": 80e6}
+            values = Frozen(loop_lag_s=lag, cpu_ratio=generator_cpu_ratio, rss_bytes=80e6)
             probes.append(ProbeSample(second + 0.5, "generator", node, values))
 
     unfinished = int((outcome[recorded] == 2).sum())
@@ -230,7 +256,7 @@ def login_herd(
         scenario="login-herd",
         started_utc="2026-03-14T09:26:53Z",
         shape="herd",
-        parameters={"baseline_s": baseline_s, "herd_users": herd_users, "recovery_s": recovery_s},
+        parameters=Frozen(baseline_s=baseline_s, herd_users=herd_users, recovery_s=recovery_s),
         phases=(
             Phase("baseline", 0, spike),
             Phase("spike", spike, spike + 1),
@@ -242,7 +268,7 @@ def login_herd(
         criteria=tuple(criteria),
         target="http://127.0.0.1:8080",
         nodes=nodes,
-        environment={"python": "3.11.7", "locust": "2.47.0", "machine": "synthetic"},
+        environment=Frozen(python="3.11.7", locust="2.47.0", machine="synthetic"),
     )
     whole = Recording(
         header,

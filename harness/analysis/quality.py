@@ -110,7 +110,7 @@ def service_levels(
         overall_s = limit_s(overall, quantile, floor_s, floor_ratio)
         enough = {name: tally for name, tally in named.items() if tally.intended >= SLO_MINIMUM}
         limits = {name: limit_s(tally, quantile, floor_s, floor_ratio) for name, tally in enough.items()}
-        by_name_s = {name: limit_s for name, limit_s in limits.items() if limit_s is not None}
+        by_name_s = {name: value_s for name, value_s in limits.items() if value_s is not None}
         found.append(None if overall_s is None else ServiceLevel(overall_s, by_name_s))
     return found[0], found[1]
 

@@ -21,7 +21,8 @@ from harness.analysis.two_samples import FEWEST
 from harness.comparison.metric import KIND
 from harness.criteria._criterion import Criterion
 from harness.criteria._outcome import seconds
-from harness.criteria.recovery.recovery_time import RESOLUTION_S, SLOWER_RATIO
+from harness.criteria.recovery._recovery import SLOWER_RATIO
+from harness.criteria.recovery.recovery_time import RESOLUTION_S
 from harness.errors import ConfigurationError
 from harness.findings import ERROR_RATIO, LATENCY_QUANTILE, Finding, Outcome, Verdict
 from harness.recording import Recording

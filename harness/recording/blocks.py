@@ -1,7 +1,7 @@
 """Slices of a recording that is read, by columns: of an hour hundreds of thousands are checked and added up.
 
-Those that were written together are a block, whose histograms stand one behind the other in an array of numpy. What is
-done to one slice after the other is only what is no number.
+Those that were written together are a block, whose histograms stand one behind the other in an array of numpy. Only
+what is not a number (names, outcomes) is handled slice by slice.
 """
 
 from __future__ import annotations

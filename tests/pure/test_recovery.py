@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from harness.criteria.recovery import _episode
 from harness.criteria.recovery._episode import measure
 from harness.criteria.recovery._recovery import Recovery, Settings, State
 from harness.criteria.recovery.recovery_time import RecoveryTime
@@ -408,3 +409,15 @@ def test_a_baseline_whose_seconds_are_alike_proves_neither() -> None:
     found = [RecoveryTime().judge(simulate(seed, service).recording) for seed in SEEDS]
     assert Counter(each.outcome for each in found)[Outcome.INCONCLUSIVE] >= len(SEEDS) - 1
     assert [each for each in found if "independent ones, because neighbours are alike" in each.reason]
+
+
+@pytest.mark.parametrize(
+    ("asked", "is_worked_out"), [({}, True), ({"slower_ratio": 0}, False), ({"slo_s": 0.5}, False)]
+)
+def test_names_that_stay_slower_are_looked_for_only_where_somebody_asks(
+    asked: dict[str, Any], is_worked_out: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked_for = list[object]()
+    monkeypatch.setattr(_episode, "slower_names", lambda *about: looked_for.append(about) or {})
+    assert RecoveryTime(**asked).judge(login_herd()).outcome is Outcome.PASS
+    assert bool(looked_for) is is_worked_out

@@ -133,8 +133,8 @@ class Run:
     began_s: float = field(default_factory=time.monotonic)
     starter: int = field(default_factory=threading.get_ident)
     """The thread that started it: several make runs at one time."""
-    read_bytes: dict[Path, int] = field(default_factory=dict)
-    """Recording → how long it was when it was read last."""
+    read_last: dict[Path, tuple[int, Recording]] = field(default_factory=dict)
+    """File → how long it was when it was read last, and what it held."""
 
     @property
     def err(self) -> str:
@@ -370,26 +370,27 @@ def has_slice(run: Run, t: int) -> bool:
     """Whether a slice of second ``t``, or of a later one, is in the recording already: on a busy machine some second
     may have none.
     """
-    return any(piece.t >= t for recording in _grown(run) for piece in recording.slices)
+    return any(piece.t >= t for recording in _so_far(run) for piece in recording.slices)
 
 
 def told_unanswered(run: Run) -> bool:
     """Whether the reports so far say that requests, more than a few, have no answer yet."""
     return any(
-        sum(piece.count for piece in recording.slices if piece.outcome == UNFINISHED) >= 8 for recording in _grown(run)
+        sum(piece.count for piece in recording.slices if piece.outcome == UNFINISHED) >= 8 for recording in _so_far(run)
     )
 
 
-def _grown(run: Run) -> Iterator[Recording]:
-    """The recordings of a run that have grown since they were asked for last: to read one takes milliseconds, and who
-    waits for something asks 20 times a second.
+def _so_far(run: Run) -> Iterator[Recording]:
+    """The recordings of a run as they are now. One is read anew only where it has grown: that takes milliseconds, and
+    who waits for something asks 20 times a second.
     """
     for path in run.runs_dir.glob(f"*/{FILE_NAME}"):
         size = path.stat().st_size
-        if run.read_bytes.get(path) != size:
-            run.read_bytes[path] = size
+        if path not in run.read_last or run.read_last[path][0] != size:
             with contextlib.suppress(RecordingError):  # not even its header is there
-                yield read(path)
+                run.read_last[path] = size, read(path)
+        if path in run.read_last:
+            yield run.read_last[path][1]
 
 
 def _belongs(pid: int, run: Run) -> bool:

@@ -79,6 +79,7 @@ def measure(recording: Recording, settings: Settings | None = None) -> Recovery:
     ratio, lasting_ratio = _slower(log_latency, later), _slower(log_latency, last)
     misses = ratio is not None and not settings.slo_s and ratio * usual_p95_s > slo.overall_s
     usually_s, since_s = (baseline.start_s, baseline.end_s), (back_s, end_s)
+    by_name = settings.slower_ratio and not settings.slo_s  # which nobody asks for otherwise, and takes a while
     lasting = None if lasting_ratio is None else Slowdown(lasting_ratio, (lasting_ratio - 1) * usual_p95_s)
     since_spike = phases.of_phase(recording, Phase(after.name, spike.end_s, end_s)).latency
     return replace(
@@ -86,7 +87,7 @@ def measure(recording: Recording, settings: Settings | None = None) -> Recovery:
         unmeasured=unmeasured(since_spike, f"good requests since the {spike.name}"),
         slower_ratio=ratio if misses else None,
         lasting=lasting,
-        lasting_by_name=slower_names(recording, settings.window_s, baseline, end),
+        lasting_by_name=slower_names(recording, settings.window_s, baseline, end) if by_name else {},
         left_behind=left_behind(recording, slo, 0 if settings.slo_s else settings.floor_s, usually_s, since_s),
         attempts_failing=attempts_failing(recording, usually_s, since_s),
     )

@@ -12,6 +12,9 @@ from harness.criteria.recovery._baseline_band import Band
 from harness.criteria.recovery._left_behind import LeftBehind
 from harness.criteria.recovery._wandering import Wandering
 
+SLOWER_RATIO = 1.5
+"""As many times as long as before a service may stay, by default."""
+
 
 class State(Enum):
     """How the run ended for the target."""
@@ -36,6 +39,8 @@ class Settings:
     """Latency within which an answer is good; 0 takes it from the baseline."""
     floor_s: float = 0.1
     """How much slower than the baseline is no harm."""
+    slower_ratio: float = SLOWER_RATIO
+    """How many times as long as in the baseline the latency of a name may stay; 0: any, so that none is looked for."""
     baseline_windows: int = 30
     requests: str = ""
     """Only requests of this name, ``*`` for anything; empty for all."""

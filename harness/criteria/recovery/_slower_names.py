@@ -1,5 +1,5 @@
-"""Request names that stay slower than before, though all requests together do not: of 80 ms in place of 20 neither the
-median of all requests nor the SLO tells anything where only every tenth request is of that name.
+"""Request names that stay slower than before, though all requests together do not: where one request in ten is of a
+name that takes 80 ms instead of 20, neither the median of all requests nor the SLO shows it.
 """
 
 from __future__ import annotations

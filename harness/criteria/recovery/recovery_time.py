@@ -13,7 +13,7 @@ from harness.criteria._criterion import BaselineWanted
 from harness.criteria._outcome import against, percent, seconds, titled
 from harness.criteria._seen import Seen
 from harness.criteria.recovery._episode import measure
-from harness.criteria.recovery._recovery import Recovery, Settings, Slowdown, State
+from harness.criteria.recovery._recovery import SLOWER_RATIO, Recovery, Settings, Slowdown, State
 from harness.criteria.recovery._since import Named, doubt_since, in_words
 from harness.findings import CLIENTS, Finding, Outcome
 from harness.plugins import parameter
@@ -24,8 +24,6 @@ TOLD_RATIO = 1.25
 """A latency that is proven to stay so many times as long is told."""
 RESOLUTION_S = 0.005
 """A difference of p95 that is smaller may be the load generator's."""
-SLOWER_RATIO = 1.5
-"""As many times as long as before a service may stay, by default."""
 
 
 @dataclass(frozen=True)
