@@ -131,10 +131,11 @@ class Folder:
             raise ConfigurationError(f"There is no {self.kind} {name!r}. {remedy}")
         module = loaded(modules[name])
         # Kept there, because a verdict asks for each a dozen times; a module that is reloaded has another one.
-        kept: tuple[type[Any], ...] = vars(module).get(_CLASS, ())  # in a tuple, or it would be a second one there
-        if not kept or vars(module).get(kept[0].__name__) is not kept[0]:
-            kept = vars(module)[_CLASS] = (self._class_in(module),)
-        return kept[0]
+        kept = vars(module).get(_CLASS)
+        if kept is None or vars(module).get(kept[0].__name__) is not kept[0]:
+            kept = vars(module)[_CLASS] = (self._class_in(module),)  # in a tuple, or it would be a second one there
+        found: type[Any] = kept[0]
+        return found
 
     def _class_in(self, module: ModuleType) -> type[Any]:
         own = {each for each in vars(module).values() if isinstance(each, type) and each.__module__ == module.__name__}

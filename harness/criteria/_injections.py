@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
@@ -40,6 +41,12 @@ def not_injected(fault: str, consequence: str, remedy: str = "") -> str:
     """The reason where there is none of them. ``consequence``: what therefore was not to be seen."""
     which = "no fault" if fault == "*" else f"no fault {fault}"
     return with_remedy(f"{which} was injected, so {consequence}", remedy)
+
+
+def not_judged(faults: Sequence[Injection]) -> str:
+    """Why what the first of them shows is not what all show; empty where none came when it was over."""
+    later = sum(each.at_s >= faults[0].undone_s for each in faults[1:])
+    return f"{later} of {len(faults)} faults came when it was over, and are not judged" if later else ""
 
 
 def load_end_s(recording: Recording) -> float:

@@ -24,6 +24,7 @@ from harness.load.clock import Clock
 from harness.load.gate import LAST_RENEWAL_S, Gate
 from harness.load.iterations import Iterations
 from harness.load.mix import interleaved, rotated
+from harness.load.newcomers import Newcomers
 from harness.load.pacing import Pacer, Slot, Start
 from harness.load.recorder import Recorder
 from harness.load.request_log import RequestLog
@@ -39,10 +40,6 @@ from harness.recording.values import INTERRUPTED, UNFINISHED, UNSERVED, USER_EXC
 from shapes._profile import USERS, Herd, places
 
 DRAIN_CHECK_S = 0.05
-NEWCOMERS = 5
-"""Of so many starts beside a herd one is by somebody who is new: a fifth is more than a window of a recovery may have
-bad, and leaves the latency that of users who are connected.
-"""
 
 
 class Node:
@@ -87,9 +84,7 @@ class Node:
         """Greenlet of a user → what starts it, and its class."""
         self._pacers: dict[str, Arrivals | ActiveUsers] = {}
         """By class; "": of all classes that have none of their own."""
-        self._beside_herds: list[Pacer] = []
-        """Those of the streams beside herds."""
-        self._parked_beside = Counter[str]()
+        self._newcomers = Newcomers()
         self._gate: Gate | None = None
         self._greenlets: list[gevent.Greenlet[..., Any]] = []
 
@@ -124,8 +119,9 @@ class Node:
                 return None
             if slot.connection is not None and not slot.connection.is_alive():
                 return None
-        pacer, _ = self._pacer_of.get(user) or self._assign(user, slot.kind)
+        pacer, kind = self._pacer_of.get(user) or self._assign(user, slot.kind)
         self.iterations.note_free(user)
+        parked_at_s = time.monotonic()
         pacer.park(slot)
         try:
             while not (slot.woken.wait(_left_s(slot)) or slot.woken.is_set()):
@@ -140,6 +136,7 @@ class Node:
             if slot.start is not None:  # it was woken, and stopped before it had its turn
                 self.recorder.without_answer(int(slot.start.t // 1), "", INTERRUPTED)
             raise
+        self._newcomers.note_started(pacer, kind, time.monotonic() - parked_at_s)
         return slot.start
 
     def iteration_raised(self) -> None:
@@ -150,19 +147,14 @@ class Node:
     @property
     def stays_connected(self) -> bool:
         """Whether the calling user may be started again, so that it should park with an open connection."""
-        pacer, kind = self._pacer_of.get(getcurrent(), (None, ""))
+        pacer, kind = self._pacer_here()
         return pacer is None or pacer.has_starts_left(kind)
 
-    def comes_anew(self) -> bool:
-        """Whether the calling user, which parks, is to connect when it starts, as each fifth of a stream beside a herd
-        does unless the run says how all connect. Users who stay connected see nothing of a target that takes no new
-        connection after the spike, and who waits for one there is a user as well.
+    def connects_anew_in_s(self) -> float | None:
+        """In how many seconds the calling user, which parks, is to connect anew, if it is one of the newcomers; the run
+        has none where it says how all connect.
         """
-        pacer, kind = self._pacer_of.get(getcurrent(), (None, ""))
-        if self.connect_early is not None or pacer not in self._beside_herds:
-            return False
-        self._parked_beside[kind] += 1
-        return not self._parked_beside[kind] % NEWCOMERS
+        return None if self.connect_early is not None else self._newcomers.connects_in_s(*self._pacer_here())
 
     # What the owner calls
 
@@ -210,7 +202,7 @@ class Node:
         kinds = [kind_of[user] for user in users[herd_users:]] or [load.user_class]
         pacer = self._pacers[load.user_class] = self._pacer_for(plan, load, place, kinds)
         if plan.has_herd(load):
-            self._beside_herds.append(pacer)
+            self._newcomers.come_to(pacer)
         for user in users[:herd_users]:
             self._pacer_of[user] = self._gate, kind_of[user]
             held[kind_of[user]] += 1
@@ -306,6 +298,10 @@ class Node:
         due = due_times(load.level, plan.share, plan.shares, plan.seed, place)
         order = rotated(kinds, plan.share, plan.shares)
         return Arrivals(due, plan.origin_s, self.clock, order, lambda t, kind: self.streams.due(t, ARRIVALS, kind))
+
+    def _pacer_here(self) -> tuple[Pacer | None, str]:
+        """Of the calling user; None before it has one."""
+        return self._pacer_of.get(getcurrent(), (None, ""))
 
     def _note_herd(self, herd: Herd, held: Mapping[str, int]) -> None:
         for kind, count in held.items():

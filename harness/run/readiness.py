@@ -136,7 +136,7 @@ class Readiness:
 def are_held(users: Iterable[type[Any]]) -> bool:
     """Whether parked users of these classes may hold HTTP connections: ours, or stock ones that were logged in."""
     return any(
-        user.connect_early
+        user.connect_early is not False
         if issubclass(user, PacedHttpUser)
         else issubclass(user, Paced) and hasattr(user, "pool_manager")
         for user in users

@@ -6,38 +6,22 @@ import contextlib
 import socket
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Any
 
-import gevent
 import pytest
-from gevent.pool import Group
-from gevent.server import StreamServer
-from locust import HttpUser, task
-from locust.env import Environment
+from locust import task
 
-from harness.load.clock import Clock
 from harness.load.http import HerdHttpUser, PacedHttpUser, connecting
 from harness.load.http.connecting import PendingConnection
 from harness.load.http.gate_connections import ColdConnection
 from harness.load.http.request import Origin
 from harness.load.http.settings import TlsSettings
-from harness.load.node import Node
-from harness.load.present_node import set_node
-from harness.load.run_plan import Plan
 from harness.load.users.class_problems import class_problems
-from harness.load.users.paced import Paced
 from harness.load.websocket.transport import PendingWebSocket
-from shapes._profile import Herd, Polyline
 from tests.http.conftest import Certificates
+from tests.http.parked import LATER_S, OK, USERS, begin, come_to_later, outcomes, parked, wait_until
 from tests.http.scripted import READ, scripted
 from tests.http.sockets import connected_to, unanswered
-
-LATER_S = 3600.0
-"""On the time axis of the run: an instant that comes when the test says so, see :class:`SteeredClock`."""
-OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
-USERS = 8
 
 
 class ColdHerd(HerdHttpUser):
@@ -46,74 +30,6 @@ class ColdHerd(HerdHttpUser):
 
     def prepare(self) -> Any:
         return self.client.prepare("GET", f"/{self.number}")
-
-
-class SteeredClock(Clock):
-    """The gate sees within half a second that the master's time is another one."""
-
-    def jump_to(self, master_s: float) -> None:
-        self._offset_s = master_s - time.monotonic()
-
-
-@contextmanager
-def parked(kind: type[Paced], count: int) -> Iterator[tuple[Node, list[Paced]]]:
-    """Users as Locust's runner starts them, parked and waiting for the plan; stopped in the end."""
-    environment = Environment()
-    node = Node("run", SteeredClock(exact=True))
-    set_node(environment, node)
-    environment.events.request.add_listener(node.recorder.on_request)
-    group = Group()
-    users = [kind(environment) for _ in range(count)]
-    for user in users:
-        user.start(group)
-    wait_until(lambda: node.parked == count)
-    try:
-        yield node, users
-    finally:
-        for user in users:
-            user.stop(force=True)
-        group.join(timeout=5)
-
-
-def begin(node: Node, herds: tuple[float, ...] = (), starts_per_s: float = 0.0, held: tuple[Herd, ...] = ()) -> None:
-    """Herds of everybody at these seconds, or starts at this rate for one second, while others are ``held``."""
-    node.begin(
-        Plan(
-            run="run",
-            origin_s=time.monotonic(),
-            duration_s=1,
-            pacing="arrivals",
-            level=Polyline(((0, starts_per_s), (1, starts_per_s))),
-            seed=None,
-            herds=held or tuple(Herd("herd", t, USERS) for t in herds),
-            background_users=0 if herds else 4 if held else USERS,
-            paced=True,
-            drain_s=5.0,
-        )
-    )
-
-
-def come_to_later(node: Node) -> None:
-    """To shortly before it: everybody is back in the gate, however long the herd before took on this machine."""
-    assert node.plan is not None and isinstance(node.clock, SteeredClock)
-    wait_until(lambda: not node.recorder.starts)
-    node.clock.jump_to(node.plan.origin_s + LATER_S - 0.1)
-
-
-def wait_until(reached: Callable[[], bool]) -> None:
-    deadline_s = time.monotonic() + 10
-    while not reached():
-        assert time.monotonic() < deadline_s, "not in time"
-        gevent.sleep(0.01)
-
-
-def outcomes(node: Node) -> dict[str, int]:
-    """What became of every start, once all is over."""
-    node.drain()
-    counts: Counter[str] = Counter()
-    for one in node.recorder.drain("node"):
-        counts[one.outcome] += one.count
-    return dict(counts)
 
 
 @pytest.mark.parametrize("encrypted", [False, True])
@@ -166,71 +82,6 @@ def test_every_arrival_opens_a_connection_of_its_own(kind: type[PacedHttpUser]) 
         each = 2 if kind is PacedHttpUser else 1
         assert counts == {"ok": 20 * each}
         assert [one.count(b"GET /") for one in server.seen()] == [each] * 20
-
-
-class Canary(HerdHttpUser):
-    """Connected while it is parked, as by default."""
-
-    abstract = True
-
-    def prepare(self) -> Any:
-        return self.client.prepare("GET", "/")
-
-
-class Stock(Paced, HttpUser):
-    abstract = True
-
-    @task
-    def visit(self) -> None:
-        self.client.get("/")
-
-
-class Sharing(PacedHttpUser):
-    abstract = True
-    shared_connections = 4
-
-    @task
-    def visit(self) -> None:
-        self.client.get("/")
-
-
-@pytest.mark.parametrize(
-    ("kind", "herd_users", "connect_early", "anew"),
-    [
-        (Canary, 4, None, 7),
-        (Stock, 4, None, 7),
-        (Canary, 0, None, 0),  # no herd: the load is theirs
-        (Canary, 4, True, 0),  # the run says so
-        (Sharing, 4, None, 0),
-    ],
-)
-def test_each_fifth_start_beside_a_herd_is_by_somebody_who_is_new(
-    kind: type[Paced], herd_users: int, connect_early: bool | None, anew: int
-) -> None:
-    """Of 40 starts by four users, who are back in the pacer 36 times before the last of them."""
-    came: list[Any] = []
-
-    def answer(connection: socket.socket, peer: Any) -> None:
-        came.append(peer)
-        while connection.recv(4096):
-            connection.sendall(OK)
-
-    server = StreamServer(("127.0.0.1", 0), answer)
-    server.start()
-    user_class = type("Visitor", (kind,), {"host": f"http://127.0.0.1:{server.server_port}"})
-    try:
-        with parked(user_class, 4 + herd_users) as (node, _):
-            node.connect_early = connect_early
-            herds = (Herd("herd", LATER_S, herd_users),) if herd_users else ()
-            before = len(came)
-            begin(node, starts_per_s=40, held=herds)
-            wait_until(lambda: (node.elapsed_s() or 0) > 1.1 and not node.recorder.starts)
-            connected, done = len(came) - before, outcomes(node)
-    finally:
-        server.stop()
-    assert done == {"ok": 40}
-    # A stock user opens its first connection with its first request.
-    assert connected - (4 if issubclass(kind, Stock) else 0) == anew
 
 
 def test_a_refused_connection_is_an_outcome() -> None:

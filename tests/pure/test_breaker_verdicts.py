@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from harness import criteria
+from harness.analysis.histogram import bucket_index
 from harness.criteria.breaker import (
     breaker_closes,
     breaker_flaps,
@@ -295,6 +296,13 @@ def test_fast_failures_have_a_latency_of_their_own(judged: Judged) -> None:
     assert judged("fast_fail_latency", few).reason == (
         "59 fast failures needed for p95, 58 seen: send more, or let it fail for longer (of these requests only: 1 s "
         "with requests are too few to show how seconds differ)"
+    )
+    # One in twenty, 5 %, is slow: by chance the 95th of 100 is one of them, or not.
+    mixed = tuple(replace(second(t, 20), fast={bucket_index(2_000): 19, bucket_index(200_000): 1}) for t in range(15))
+    undecided = judged("fast_fail_latency", replace(GOOD, seconds=mixed))
+    assert (undecided.outcome, undecided.figure) == (INCONCLUSIVE, pytest.approx(0.002, rel=0.01))
+    assert undecided.reason.startswith(
+        "p95 of 300 fast failures lies between 2 ms and 200 ms, limit 100 ms; more would tell"
     )
     by_speed = judged("fast_fail_latency", replace(GOOD, signature=False), signature_remedy="name it")
     assert by_speed.outcome is INCONCLUSIVE and by_speed.reason.endswith("by definition: name it")

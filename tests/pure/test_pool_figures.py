@@ -121,6 +121,7 @@ def test_a_pool_is_taken_again_after_it_had_been_given_back(
         ("." * 30, "." * 8 + "xxx" + "." * 4 + "xxx" + "." * 20, (8, 20, True)),
         ("." * 30, "xx" + "." * 8 + "xxx" + "." * 10 + "x" + "." * 10, (8, 21, True)),  # one sample is chance
         ("." * 30, "xx" + "." * 8 + "xxx" + "." * 10 + "x.x" + "." * 10, (10, 10, False)),
+        ("." * 30, "xx" + "." * 20 + "xxx" + "." * 10 + "x" + "." * 50 + "x", (50, 0, False)),  # nor at the end
         ("." * 30, "." * 4 + "x" * 44 + "." * 10, (4, 10, False)),  # it was taken for longer than it stays given back
         ("." * 30, "." * 4 + "x" * 44 + "." * 88, (4, 88, False)),
         ("." * 30, "." * 4 + "x" * 44 + "." * 89, (4, 89, True)),

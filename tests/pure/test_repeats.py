@@ -75,6 +75,30 @@ def test_a_mixture_is_never_a_pass_and_fails_only_where_the_median_surely_does(
     assert repeats.pooled(runs(*map(recovery, seconds)), len(seconds)).outcome is outcome
 
 
+def throughput(per_s: float, limit: float = 100) -> Finding:
+    """Of a limit that is kept above it."""
+    outcome = P if per_s >= limit else F
+    return Finding("throughput", "throughput", outcome, "…", per_s, "1/s", limit, (per_s, per_s), kind="throughput")
+
+
+@pytest.mark.parametrize(
+    "failed",
+    [
+        [throughput(90)],  # below the limit, which is kept above it
+        [dataclasses.replace(throughput(120), outcome=F, figure=None, interval=None)],  # for what is no figure
+        [dataclasses.replace(throughput(120), outcome=F), throughput(90)],  # one of two above it is not all
+    ],
+)
+def test_a_median_beyond_the_limit_is_neither_pass_nor_fail_where_those_that_failed_are_not(
+    failed: list[Finding],
+) -> None:
+    """Eleven runs of 120 a second: the interval of the median is 120 to 120, above a limit of 100."""
+    found = repeats.pooled(runs(*[throughput(120)] * 11, *failed), 11 + len(failed))
+    assert found.findings[0].interval == (120, 120)
+    assert found.outcome is U
+    assert f"kept in 11 of {11 + len(failed)} runs" in found.findings[0].reason
+
+
 def test_herds_are_the_clusters_of_an_error_ratio() -> None:
     """Two in a hundred everywhere is surer than one herd of ten that failed by a fifth."""
     even = repeats.pooled(runs(*[failing(10)] * 10), 10).findings[0]

@@ -89,3 +89,10 @@ def test_a_phase_without_seconds_has_the_users_of_no_instant() -> None:
     header = dataclasses.replace(run(1).header, level=((0, 10.0), (30, 10.0)), level_unit="users")
     assert throughput._users(header, Phase("spike", 10, 10)) == 0
     assert throughput._users(header, Phase("spike", 10, 11)) == 10
+
+
+@pytest.mark.parametrize(("good", "outcome"), [(10, PASS), (9, FAIL)])
+def test_one_good_answer_a_second_is_the_least_by_default(good: int, outcome: Outcome) -> None:
+    """In a spike of 10 s in which 20 were asked for."""
+    found = judged(run(good, 20 - good))
+    assert (found.outcome, found.figure, found.limit) == (outcome, good / 10, 1.0)

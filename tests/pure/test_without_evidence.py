@@ -13,7 +13,7 @@ from harness import criteria
 from harness.findings import TARGET, Outcome
 from harness.recording import Recording
 from harness.recording.header import CriterionSpec
-from harness.recording.marks import FaultMark
+from harness.recording.marks import INJECTED, UNDONE, FaultMark
 from tests import recordings
 from tests.pure import test_limits, test_limits_of_all, test_limits_of_failover
 from tests.pure.test_contract import NOTHING_TO_GUARD
@@ -74,6 +74,39 @@ def test_who_answered_is_known_by_the_answers_alone(name: str) -> None:
     assert criterion.judge(without_sources(CASES[name].within())).outcome is not Outcome.PASS
 
 
+def without_latencies(run: Recording) -> Recording:
+    """As of a client that says of each request that it took no time at all."""
+    timeless = (dataclasses.replace(each, latency={0: sum(each.latency.values())}) for each in run.slices)
+    return dataclasses.replace(run, slices=tuple(timeless))
+
+
+@pytest.mark.parametrize("name", ["fast_fail_latency", "latency_quantile", "recovers_from_each_fault", "recovery_time"])
+def test_a_latency_that_nobody_has_measured_is_no_evidence(name: str) -> None:
+    criterion = criteria.load(CriterionSpec(name, CASES[name].others))
+    found = criterion.judge(without_latencies(CASES[name].within()))
+    assert found.outcome is Outcome.INCONCLUSIVE
+    assert "is 0 µs, so nobody has measured it" in found.reason, found.reason
+
+
+@pytest.mark.parametrize(("latency_s", "outcome"), [(0.0, Outcome.PASS), (1.0, Outcome.INCONCLUSIVE)])
+def test_an_error_budget_of_a_latency_that_nobody_has_measured_is_not_kept(latency_s: float, outcome: Outcome) -> None:
+    """Of failures alone it is."""
+    budget = criteria.load(CriterionSpec("error_budget", {"objective": 0.9, "latency_s": latency_s}))
+    run = recordings.healthy()
+    assert budget.judge(run).outcome is Outcome.PASS
+    found = budget.judge(without_latencies(run))
+    assert found.outcome is outcome and ("nobody has measured" in found.reason) is bool(latency_s), found.reason
+
+
+def test_one_latency_that_was_measured_shows_that_somebody_does() -> None:
+    run = recordings.healthy()
+    timeless = without_latencies(run)
+    kept = dataclasses.replace(timeless, slices=(*timeless.slices[:-1], run.slices[-1]))
+    recovery = criteria.load(CriterionSpec("recovery_time"))
+    assert "nobody has measured" in recovery.judge(timeless).reason
+    assert "nobody has measured" not in recovery.judge(kept).reason
+
+
 BY_FAULTS = (
     *("back_in_rotation", "breaker_closes", "breaker_leak_through", "breaker_opens", "doubled_writes", "fail_open"),
     *("fallback_time", "fast_fail_latency", "lost_writes", "out_of_rotation", "outage", "recovers_from_each_fault"),
@@ -86,6 +119,22 @@ BY_FAULTS = (
 def test_where_nothing_was_injected_nothing_is_withstood(name: str) -> None:
     criterion = criteria.load(CriterionSpec(name, CASES[name].others))
     assert criterion.judge(without_faults(CASES[name].within())).outcome is not Outcome.PASS
+
+
+BY_THE_FIRST = ("breaker_closes", "breaker_leak_through", "breaker_opens", "breaker_threshold")
+
+
+@pytest.mark.parametrize("name", [*BY_THE_FIRST, "fallback_time", "fast_fail_latency"])
+def test_what_is_judged_by_the_first_fault_does_not_pass_for_the_next(name: str) -> None:
+    """One that comes while the first is there is of the same failure, and another one may be named."""
+    whole, others = CASES[name].within(), dict(CASES[name].others)
+    first, over = (next(mark for mark in whole.faults if mark.event == event) for event in (INJECTED, UNDONE))
+    for at_s, outcome in ((over.t - 0.1, Outcome.PASS), (over.t, Outcome.INCONCLUSIVE)):
+        next_one = FaultMark(at_s, "next", INJECTED, "", first.number + 1)
+        both = dataclasses.replace(whole, marks=(*whole.marks, next_one))
+        assert criteria.load(CriterionSpec(name, others)).judge(both).outcome is outcome
+        named = criteria.load(CriterionSpec(name, others | {"fault": first.fault}))
+        assert named.judge(both).outcome is Outcome.PASS
 
 
 @pytest.mark.parametrize("name", sorted(set(criteria.available()) - NOTHING_TO_GUARD))

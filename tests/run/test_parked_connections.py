@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from harness.recording.values import OK
+from harness.criteria.requests.error_ratio import ErrorRatio
+from harness.findings import Outcome
+from harness.recording.values import OK, UNFINISHED
 from tests.run import runs
 from tests.run.runs import Finished
 from tests.run.together import together
@@ -109,6 +111,21 @@ def test_a_target_that_accepts_nobody_any_more_has_not_come_back(outcome: Finish
     (port, anew) = (mark for mark in outcome.recording.health if mark.when == "after")
     assert port.ok and not anew.ok
     assert "did not come back" in outcome.finding("target_healthy")["reason"]
+
+
+def run_of_newcomers(directory: Path) -> Finished:
+    """A second passes between two starts of a user: whoever connects then does so after the target has stopped."""
+    users = "--canary-users", "20", "--canary-per-s", "20", "--drain-timeout-s", "1"
+    with serving(STOPS_ACCEPTING) as host:
+        return runs.locust(directory, "herd_http.py", "--back-within-s", "0", *users, host=host).wait()
+
+
+@together(run_of_newcomers)
+def test_newcomers_find_out_that_a_target_accepts_nobody_any_more(outcome: Finished) -> None:
+    """Whoever stays connected is answered, as before."""
+    found = ErrorRatio(phase="recovery", limit=0.05).judge(outcome.recording)
+    assert found.outcome is Outcome.FAIL, found.reason
+    assert outcome.count(OK) + outcome.count(UNFINISHED) == outcome.count()
 
 
 def run_to_errors_on_an_open_port(directory: Path) -> Finished:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from harness.criteria._criterion import Criterion
-from harness.criteria._injections import injections, load_end_s, not_injected
+from harness.criteria._injections import injections, load_end_s, not_injected, not_judged
 from harness.criteria._outcome import against, seconds, with_remedy
 from harness.criteria._single_operations import tries
 from harness.findings import CLIENTS, Finding, Outcome
@@ -105,11 +105,9 @@ class FallbackTime(Criterion):
         reason += f"after {in_vain:,} tries in vain, with {len(vain_s):,} more after its first answer; {limit}"
         if outcome is Outcome.INCONCLUSIVE:
             reason += "; an error ratio of that time would settle it"
-        later = sum(each.at_s >= faults[0].undone_s for each in faults[1:])
-        if later and outcome is Outcome.PASS:
+        if outcome is Outcome.PASS and (later := not_judged(faults)):
             outcome = Outcome.INCONCLUSIVE
-            reason += f"; {later} of {len(faults)} faults came when it was over, and are not judged: name with fault "
-            reason += "the one that takes the replicas away"
+            reason += f"; {later}: name with fault the one that takes the replicas away"
         return self.finding(outcome, reason, first_s - at_s, interval, told, censored=math.isinf(interval[1]))
 
 

@@ -38,7 +38,7 @@ class BreakerCloses(BreakerCriterion):
         if not measured.missing and measured.healed_s is not None and not reject_unknown(self.preset):
             yield Seen(measured.healed_s, measured.healed_s + self._limit_s(measured), self.requests)
 
-    def judge(self, recording: Recording) -> Finding:
+    def _judge(self, recording: Recording) -> Finding:
         measured = measure(recording, self)
         missing = measured.missing or reject_unknown(self.preset) or _missing(measured)
         if missing or measured.healed_s is None:

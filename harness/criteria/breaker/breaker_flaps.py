@@ -28,7 +28,7 @@ class BreakerFlaps(BreakerCriterion):
 
     limit: float = parameter(0, "largest number of times that it may open again after it was closed")
 
-    def judge(self, recording: Recording) -> Finding:
+    def _judge(self, recording: Recording) -> Finding:
         measured = measure(recording, self)
         if measured.missing:
             return self.inconclusive(measured.missing)

@@ -30,7 +30,7 @@ class BreakerLeakThrough(BreakerCriterion):
 
     limit: float = parameter(0.1, "largest share of the requests that may reach the dependency", highest=1)
 
-    def judge(self, recording: Recording) -> Finding:
+    def _judge(self, recording: Recording) -> Finding:
         measured = measure(recording, self)
         leak = measured.leak
         missing = measured.missing or _missing(measured)

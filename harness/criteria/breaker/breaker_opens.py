@@ -36,7 +36,7 @@ class BreakerOpens(BreakerCriterion):
     limit_s: float = parameter(5.0, "largest time in seconds from the beginning of the failure to the opening")
     preset: str = preset_parameter()
 
-    def judge(self, recording: Recording) -> Finding:
+    def _judge(self, recording: Recording) -> Finding:
         measured = measure(recording, self)
         if missing := measured.missing or reject_unknown(self.preset):
             return self.inconclusive(missing)

@@ -30,7 +30,7 @@ class BreakerThreshold(BreakerCriterion):
 
     limit: float = parameter(10.0, "most calls that may fail before it is open, an instance")
 
-    def judge(self, recording: Recording) -> Finding:
+    def _judge(self, recording: Recording) -> Finding:
         measured = measure(recording, self)
         if measured.missing:
             return self.inconclusive(measured.missing)

@@ -8,6 +8,7 @@ from harness.analysis import histogram, intervals
 from harness.analysis.tallies import Tally
 from harness.criteria._criterion import Estimate
 from harness.criteria._outcome import against, percent, seconds, with_remedy
+from harness.criteria._unmeasured import unmeasured
 from harness.criteria.breaker._clients import Second
 from harness.criteria.breaker._criterion import BreakerCriterion
 from harness.criteria.breaker._measure import BreakerBehaviour, measure
@@ -29,7 +30,7 @@ class FastFailLatency(BreakerCriterion, Estimate):
     limit_s: float = parameter(0.1, "largest latency in seconds of a fast failure")
     quantile: float = parameter(0.95, "quantile that is judged, 0.95 for p95", lowest=0.01, highest=0.9999)
 
-    def judge(self, recording: Recording) -> Finding:
+    def _judge(self, recording: Recording) -> Finding:
         p = f"p{self.quantile * 100:g}"
         title = f"{p} latency of fast failures"
         measured = measure(recording, self)
@@ -41,6 +42,8 @@ class FastFailLatency(BreakerCriterion, Estimate):
         found = intervals.latency_quantile_us(tallies, self.quantile, self.confidence)
         interval = (found.low / 1e6, found.high / 1e6)
         outcome = against(self.limit_s, interval)
+        if outcome is Outcome.PASS and (reason := unmeasured(merged, "fast failures")):
+            return self.inconclusive(reason, title=title)
         return self.finding(
             outcome,
             self._reason(outcome, p, measured.failed_fast, interval) + (f" ({found.only})" if found.only else ""),

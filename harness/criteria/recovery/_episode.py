@@ -20,6 +20,7 @@ from dataclasses import replace
 from harness.analysis import generator, histogram, phases
 from harness.analysis.lazy import BoolArray, FloatArray, np
 from harness.analysis.quality import ServiceLevel, Windows, mean_log_latency, service_levels, windows, with_waiting
+from harness.criteria._unmeasured import unmeasured
 from harness.criteria.recovery._attempts_failing import attempts_failing
 from harness.criteria.recovery._baseline_band import EFFECTIVE_WINDOWS, Band, Share, band, larger
 from harness.criteria.recovery._baseline_enough import baseline_problem
@@ -80,8 +81,10 @@ def measure(recording: Recording, settings: Settings | None = None) -> Recovery:
     usually_s, since_s = (baseline.start_s, baseline.end_s), (back_s, end_s)
     by_name = settings.slower_ratio and not settings.slo_s  # which nobody asks for otherwise, and takes a while
     lasting = None if lasting_ratio is None else Slowdown(lasting_ratio, (lasting_ratio - 1) * usual_p95_s)
+    since_spike = phases.of_phase(recording, Phase(after.name, spike.end_s, end_s)).latency
     return replace(
         found,
+        unmeasured=unmeasured(since_spike, f"good requests since the {spike.name}"),
         slower_ratio=ratio if misses else None,
         lasting=lasting,
         lasting_by_name=slower_names(recording, settings.window_s, baseline, end) if by_name else {},

@@ -116,6 +116,8 @@ class Recovery:
     """A request name that stays worse since the recovery, though all requests together do not."""
     attempts_failing: AttemptsFailing | None = None
     """A name whose requests are good since the recovery because users try again."""
+    unmeasured: str = ""
+    """Why the latency since the spike proves nothing; empty where it does."""
     unasked_s: float = 0
     """For how long nobody asked between ``recovery_s`` and the later end of the interval."""
     canary_per_s: float = 0

@@ -99,6 +99,8 @@ class RecoveryTime(JudgesAnswers):
                 f"the latency left the band of the {self.baseline} after the {self.spike}, but in the "
                 f"{self.baseline} it varies so much that this may be chance: {self._steadier(measured)}"
             )
+        if outcome is Outcome.PASS and measured.unmeasured:
+            return measured.unmeasured
         if outcome is Outcome.PASS and measured.slower_ratio is not None:
             return (
                 f"the latency stays {measured.slower_ratio:.2g} times as long as in the {self.baseline}: that few "

@@ -15,6 +15,7 @@ from harness.criteria._answer_size import SHORTER_HELP, SHORTER_RATIO, SHORTER_T
 from harness.criteria._criterion import Estimate
 from harness.criteria._outcome import against, percent, titled, with_remedy
 from harness.criteria._seen import Seen, after
+from harness.criteria._unmeasured import unmeasured
 from harness.findings import CLIENTS, Finding, Outcome
 from harness.plugins import parameter
 from harness.recording import Recording
@@ -116,6 +117,10 @@ class ErrorBudget(JudgesAnswers, Estimate):
         instants = sum(len(_ends(rule, len(seconds))) for rule in followed)
         burns = [self._highest(rule, seconds, aim, instants) for rule in followed]
         evidence |= {f"burn rate, {each.rule.name}, limit {each.rule.burn_rate:g}": each.words for each in burns}
+        if self.latency_s and all(each.outcome is Outcome.PASS for each in burns):
+            latency = phases.of_phase(recording, whole).latency
+            if reason := unmeasured(latency, "good requests of the run"):
+                return self.inconclusive(reason, evidence, title=title)
         worst = max(burns, key=lambda each: (each.outcome.rank, each.rate / each.rule.burn_rate))
         return self.finding(
             worst.outcome,

@@ -11,6 +11,7 @@ from harness.criteria._answer_size import SHORTER_HELP, SHORTER_RATIO, SHORTER_T
 from harness.criteria._criterion import Estimate
 from harness.criteria._outcome import against, no_phase, percent, seconds, titled, unanswered, with_remedy
 from harness.criteria._seen import Seen, in_phase
+from harness.criteria._unmeasured import unmeasured
 from harness.findings import CLIENTS, Basis, Finding, Outcome
 from harness.plugins import parameter
 from harness.recording import Recording
@@ -76,6 +77,8 @@ class LatencyQuantile(JudgesAnswers, Estimate):
             (low_us, high_us), only = found.interval, found.only
         interval = (low_us / 1e6, high_us / 1e6)
         outcome = against(self.limit_s, interval)
+        if outcome is Outcome.PASS and (reason := unmeasured(tally.latency, f"good requests of the {self.phase}")):
+            return self.inconclusive(reason, title=title)
         words = self._of_herd if is_herd else self._reason
         reason = words(outcome, p, tally, interval) + (f" ({only})" if only and not math.isinf(high_us) else "")
         return self.finding(

@@ -340,6 +340,10 @@ class HttpClient(RequestBuilder):
         """Connects, handshake included, unless an idle connection is alive. Raises OSError."""
         return self._pool.warm_up(self._settings.timeouts.connect_s)
 
+    def connect_anew(self, after_s: float) -> None:
+        """Then a new connection takes the place of those that are idle, unless a request has come before."""
+        self._pool.connect_anew(after_s, self._settings.timeouts.connect_s)
+
     def pending_connection(self) -> PendingConnection:
         """One that is not open yet, for a gate to open; any other is closed. Raises OSError."""
         return self._pool.pending_connection(time.monotonic() + self._settings.timeouts.connect_s)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
+from typing import Any
 
+import gevent
+from gevent import getcurrent
 from gevent.lock import Semaphore
 
 from harness.load.http.connecting import PendingConnection
@@ -19,7 +23,7 @@ TRUSTED_S = 0.005
 class ConnectionPool:
     """At most ``size`` connections to one origin. Who finds none free waits for one."""
 
-    __slots__ = ("_idle", "_limits", "_origin", "_pending", "_semaphore", "_tls_settings")
+    __slots__ = ("_anew", "_idle", "_limits", "_origin", "_pending", "_semaphore", "_tls_settings")
 
     def __init__(self, origin: Origin, size: int, tls_settings: TlsSettings, limits: ResponseLimits) -> None:
         if size < 1:
@@ -30,6 +34,8 @@ class ConnectionPool:
         self._idle: list[Connection] = []
         self._pending: PendingConnection | None = None
         """One that a gate may have begun to open; it is taken next."""
+        self._anew: gevent.Greenlet[..., Any] | None = None
+        """Connects anew, at its time, unless a request comes before."""
         self._semaphore = Semaphore(size)
 
     def acquire(self, now_s: float, connect_s: float, deadline_s: float, sent: bool = False) -> Connection:
@@ -48,6 +54,10 @@ class ConnectionPool:
             if self._pending is not None:
                 pending, self._pending = self._pending, None
                 return Connection(pending, self._limits, min(deadline_s, now_s + connect_s))
+            if self._anew is not None:
+                if not self._idle:  # on its way: who waits for the rest is there sooner than who begins again
+                    self._anew.join(max(0.0, min(deadline_s, now_s + connect_s) - time.monotonic()))
+                self._forget_new()
             while self._idle:
                 connection = self._idle.pop()
                 just_used = connection.is_open and now_s - connection.idle_since_s < TRUSTED_S
@@ -93,10 +103,38 @@ class ConnectionPool:
         connection.is_new = is_new
         return connection
 
-    def close(self) -> None:
-        """Closes what is idle. Connections in use are closed by those who use them."""
+    def connect_anew(self, after_s: float, connect_s: float) -> None:
+        """After so many seconds what is idle is closed, and a new connection opened; at once where nothing is idle.
+        That waits for the target, and nobody for it but a request that comes meanwhile. Where it fails the next request
+        connects for itself, and tells.
+        """
+        self._forget_new()
+        self._anew = gevent.spawn(self._connect_anew, after_s, connect_s)
+
+    def _connect_anew(self, after_s: float, connect_s: float) -> None:
+        if self._idle:
+            gevent.sleep(after_s)
+            self._close_idle()
+        with contextlib.suppress(OSError):
+            connection = self._connect(time.monotonic() + connect_s)
+            if self._anew is getcurrent():
+                self._idle.append(connection)
+            else:
+                connection.close()
+
+    def _forget_new(self) -> None:
+        anew, self._anew = self._anew, None
+        if anew is not None:
+            anew.kill(block=False)
+
+    def _close_idle(self) -> None:
         while self._idle:
             self._idle.pop().close()
+
+    def close(self) -> None:
+        """Closes what is idle. Connections in use are closed by those who use them."""
+        self._forget_new()
+        self._close_idle()
         if self._pending is not None:
             self._pending.close()
             self._pending = None

@@ -118,12 +118,14 @@ class PacedHttpUser(Paced, LeanHttpUser):
     """A LeanHttpUser whose iterations begin when the pacer says so. Parked, it connects (TLS handshake included)."""
 
     abstract = True
-    connect_early: bool = True
-    """False: every start is cold. No connection is open while the user is parked; it is opened when the user starts."""
+    connect_early: bool | None = None
+    """False: every start is cold. No connection is open while the user is parked; it is opened when the user starts.
+    True: the user stays connected. None: so it does, but for the newcomers beside a herd, who connect anew while they
+    are parked."""
 
     @classmethod
     def conflicts(cls) -> Iterator[str]:
-        if cls.shared_connections and not cls.connect_early:
+        if cls.shared_connections and cls.connect_early is False:
             yield (
                 f"{cls.__name__}.shared_connections: users that connect when they start cannot share connections, "
                 "which others would keep open; leave it out, or connect_early"
@@ -139,15 +141,20 @@ class PacedHttpUser(Paced, LeanHttpUser):
     @property
     def connects_early(self) -> bool:
         """What the run says goes before what the class says."""
-        return self.connect_early if self.node.connect_early is None else self.node.connect_early
+        return (self.connect_early if self.node.connect_early is None else self.node.connect_early) is not False
 
-    def _comes_anew(self) -> bool:
-        return not self.shared_connections and self.node.comes_anew()
+    def _connects_anew_in_s(self) -> float | None:
+        """None where it is no newcomer."""
+        keeps = self.connect_early is not None or self.shared_connections
+        return None if keeps else self.node.connects_anew_in_s()
 
     def warm_connection(self) -> Connection | None:
-        """An open connection while the user may still be started, else none at all."""
-        if not (self.connects_early and self.node.stays_connected) or self._comes_anew():
+        """An open connection while the user may still be started, else none at all; of a newcomer none yet."""
+        if not (self.connects_early and self.node.stays_connected):
             self.client.close()
+            return None
+        if (connects_in_s := self._connects_anew_in_s()) is not None:
+            self.client.connect_anew(connects_in_s)
             return None
         try:
             return self.client.warm_up()

@@ -131,7 +131,7 @@ class Paced(User):
 
     def prepare_slot(self) -> Slot:
         """Called whenever the user parks: the moment to get ready (connect, build the request)."""
-        if self.node.connect_early is False or self.node.comes_anew():
+        if self.node.connect_early is False:
             client: Any = getattr(self, "client", None)
             if isinstance(client, requests.Session):
                 client.close()  # its idle connections; it can be used again
