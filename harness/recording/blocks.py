@@ -10,10 +10,10 @@ from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, pairwise
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from harness.recording import Slice
-from harness.recording.slices import Packed
+from harness.recording.slices import Packed, Row, key_of, slice_of
 from harness.recording.values import HIGHEST_BUCKET, HIGHEST_SIZE_BUCKET, OK, Sparse
 
 if TYPE_CHECKING:
@@ -23,35 +23,6 @@ if TYPE_CHECKING:
     Numbers: TypeAlias = NDArray[np.int64]
 
 _PACKED_END = 2**32
-
-
-class Row(Protocol):
-    """What a slice has besides its histograms."""
-
-    @property
-    def t(self) -> int: ...
-    @property
-    def node(self) -> str: ...
-    @property
-    def name(self) -> str: ...
-    @property
-    def outcome(self) -> str: ...
-    @property
-    def count(self) -> int: ...
-    @property
-    def bytes(self) -> int: ...
-    @property
-    def starts(self) -> int | None: ...
-    @property
-    def status(self) -> int: ...
-    @property
-    def warm_up(self) -> bool: ...
-    @property
-    def wind_down(self) -> bool: ...
-    @property
-    def user_class(self) -> str: ...
-    @property
-    def media_type(self) -> str: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,23 +107,7 @@ class Block:
     def slices(self) -> Iterator[Slice]:
         each = (self.rows, self.latency.packed(), self.service.packed(), self.sizes.packed())
         for row, latency, service, sizes, served, sized in zip(*each, self.has_service, self.has_sizes, strict=True):
-            yield Slice(
-                row.t,
-                row.node,
-                row.name,
-                row.outcome,
-                row.count,
-                row.bytes,
-                latency,
-                service if served else None,
-                row.starts,
-                row.status,
-                row.warm_up,
-                row.wind_down,
-                row.user_class,
-                sizes if sized else None,
-                row.media_type,
-            )
+            yield slice_of(key_of(row), row, latency, service if served else None, sizes if sized else None)
 
 
 def mismatch(row: Row, timed: int, served: int, sized: int) -> str:

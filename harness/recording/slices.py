@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from itertools import chain, pairwise
-from typing import Any
+from typing import Any, Protocol, TypeAlias
 
 from harness.recording import Slice
 from harness.recording.header import Header
@@ -78,30 +78,114 @@ class Packed(Mapping[int, int]):
         return repr(dict(self.items()))
 
 
-class _Sum:
-    """Of one second, name, outcome, status, media type and class of users. Histograms are only put one behind the other
-    until they are taken.
-    """
+class Counts(Protocol):
+    """What of a slice adds up, besides its histograms."""
 
-    __slots__ = ("bytes", "count", "latency", "node", "service", "sizes", "starts")
+    @property
+    def node(self) -> str: ...
+    @property
+    def count(self) -> int: ...
+    @property
+    def bytes(self) -> int: ...
+    @property
+    def starts(self) -> int | None: ...
+
+
+class Row(Counts, Protocol):
+    """What a slice has besides its histograms."""
+
+    @property
+    def t(self) -> int: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def outcome(self) -> str: ...
+    @property
+    def status(self) -> int: ...
+    @property
+    def warm_up(self) -> bool: ...
+    @property
+    def wind_down(self) -> bool: ...
+    @property
+    def user_class(self) -> str: ...
+    @property
+    def media_type(self) -> str: ...
+
+
+Key: TypeAlias = tuple[int, str, str, str, int, bool, bool, str, str]
+"""What slices have in common that are added up: second, node (empty where that does not matter), name, outcome, status,
+whether they are of warm-up or wind-down, class of users and media type.
+"""
+
+
+def key_of(row: Row, apart: Collection[int] = ()) -> Key:
+    """``apart``: the seconds in which load processes are not added up."""
+    node = row.node if row.t in apart else ""
+    which = (row.status, row.warm_up, row.wind_down, row.user_class, row.media_type)
+    return (row.t, node, row.name, row.outcome, *which)
+
+
+def slice_of(key: Key, counts: Counts, latency: Sparse, service: Sparse | None, sizes: Sparse | None) -> Slice:
+    t, _, name, outcome, status, warm_up, wind_down, user_class, media_type = key
+    return Slice(
+        t,
+        counts.node,
+        name,
+        outcome,
+        counts.count,
+        counts.bytes,
+        latency,
+        service,
+        counts.starts,
+        status,
+        warm_up,
+        wind_down,
+        user_class,
+        sizes,
+        media_type,
+    )
+
+
+def with_words(key: Key, words: dict[str, str]) -> Key:
+    """With each name and outcome once: a recording has few, in millions of lines."""
+    t, node, name, outcome, *which = key
+    return (t, node, words.setdefault(name, name), words.setdefault(outcome, outcome), *which)  # type: ignore[return-value]
+
+
+class CountSum:
+    """The counts of slices of one key. The node is empty where there were several."""
+
+    __slots__ = ("bytes", "count", "node", "starts")
+
+    def __init__(self, row: Row) -> None:
+        self.node = row.node
+        self.count = row.count
+        self.bytes = row.bytes
+        self.starts = row.starts
+
+    def count_in(self, row: Row) -> None:
+        if row.node != self.node:
+            self.node = ""
+        if self.starts is not None or row.starts is not None:
+            mine = self.count if self.starts is None else self.starts
+            self.starts = mine + (row.count if row.starts is None else row.starts)
+        self.count += row.count
+        self.bytes += row.bytes
+
+
+class _Sum(CountSum):
+    """Histograms are only put one behind the other until they are taken."""
+
+    __slots__ = ("latency", "service", "sizes")
 
     def __init__(self, piece: Slice) -> None:
-        self.node = piece.node
-        self.count = piece.count
-        self.bytes = piece.bytes
-        self.starts = piece.starts
+        super().__init__(piece)
         self.latency = array("I", _numbers(piece.latency))
         self.service = None if piece.service is None else array("I", _numbers(piece.service))
         self.sizes = None if piece.sizes is None else array("I", _numbers(piece.sizes))
 
     def add(self, piece: Slice) -> None:
-        if piece.node != self.node:
-            self.node = ""
-        if self.starts is not None or piece.starts is not None:
-            mine = self.count if self.starts is None else self.starts
-            self.starts = mine + (piece.count if piece.starts is None else piece.starts)
-        self.count += piece.count
-        self.bytes += piece.bytes
+        self.count_in(piece)
         if self.service is None and piece.service is not None:
             self.service = self.latency[:]
         _extend(self.latency, _numbers(piece.latency))
@@ -118,48 +202,24 @@ class SliceSums:
 
     def __init__(self, header: Header) -> None:
         self._apart = frozenset(int(gate.t // 1) for gate in header.gates)
-        self._sums: dict[tuple[int, str, str, str, int, bool, bool, str, str], _Sum] = {}
+        self._sums: dict[Key, _Sum] = {}
         self._words: dict[str, str] = {}
-        """Each name and outcome once: a recording has few, in millions of lines."""
 
     def add(self, piece: Slice) -> None:
-        node = piece.node if piece.t in self._apart else ""
-        which = (piece.status, piece.warm_up, piece.wind_down, piece.user_class, piece.media_type)
-        key = (piece.t, node, piece.name, piece.outcome, *which)
+        key = key_of(piece, self._apart)
         known = self._sums.get(key)
         if known is not None:
             known.add(piece)
             return
-        word = self._words.setdefault
-        key = (piece.t, node, word(piece.name, piece.name), word(piece.outcome, piece.outcome), *which)
-        self._sums[key] = _Sum(piece)
+        self._sums[with_words(key, self._words)] = _Sum(piece)
 
     def take(self) -> Iterator[Slice]:
-        """The sums, each of which is forgotten as it is taken; in the order in which they were first seen. The node is
-        empty where there were several.
-        """
+        """The sums, each of which is forgotten as it is taken; in the order in which they were first seen."""
         sums, self._sums = self._sums, {}
         for key in list(sums):
-            t, _, name, outcome, status, warm_up, wind_down, user_class, media_type = key
             each = sums.pop(key)
             service, sizes = (None if of is None else _merged(of) for of in (each.service, each.sizes))
-            yield Slice(
-                t,
-                each.node,
-                name,
-                outcome,
-                each.count,
-                each.bytes,
-                _merged(each.latency),
-                service,
-                each.starts,
-                status,
-                warm_up,
-                wind_down,
-                user_class,
-                sizes,
-                media_type,
-            )
+            yield slice_of(key, each, _merged(each.latency), service, sizes)
 
 
 def _numbers(histogram: Sparse) -> array[int]:

@@ -8,9 +8,9 @@ from array import array
 from collections.abc import Iterator, Sequence
 
 from harness.recording import Slice
-from harness.recording.blocks import Block, Histograms, Row, split
+from harness.recording.blocks import Block, Histograms, split
 from harness.recording.header import Header
-from harness.recording.slices import Packed
+from harness.recording.slices import CountSum, Key, Packed, Row, key_of, slice_of, with_words
 from harness.recording.values import HIGHEST_BUCKET
 
 AT_A_TIME = 4096
@@ -18,32 +18,17 @@ AT_A_TIME = 4096
 _SPAN = HIGHEST_BUCKET + 1
 
 
-class _Sum:
-    """Of one second, name, outcome, status, media type and class of users."""
-
-    __slots__ = ("bytes", "count", "has_service", "has_sizes", "latency", "node", "place", "service", "sizes", "starts")
+class _Sum(CountSum):
+    __slots__ = ("has_service", "has_sizes", "latency", "place", "service", "sizes")
 
     def __init__(self, place: int, row: Row) -> None:
+        super().__init__(row)
         self.place = place
-        self.node = row.node
-        self.count = row.count
-        self.bytes = row.bytes
-        self.starts = row.starts
         self.has_service = False
         self.has_sizes = True
         self.latency: array[int] | None = None
         self.service: array[int] | None = None
         self.sizes: array[int] | None = None
-
-    def add(self, row: Row) -> None:
-        if row.node != self.node:
-            self.node = ""
-        starts = row.starts
-        if self.starts is not None or starts is not None:
-            mine = self.count if self.starts is None else self.starts
-            self.starts = mine + (row.count if starts is None else starts)
-        self.count += row.count
-        self.bytes += row.bytes
 
 
 class BlockSums:
@@ -51,9 +36,8 @@ class BlockSums:
 
     def __init__(self, header: Header) -> None:
         self._apart = frozenset(int(gate.t // 1) for gate in header.gates)
-        self._sums: dict[tuple[int, str, str, str, int, bool, bool, str, str], _Sum] = {}
+        self._sums: dict[Key, _Sum] = {}
         self._words: dict[str, str] = {}
-        """Each name and outcome once: a recording has few, in millions of lines."""
         self._waiting: list[tuple[tuple[Histograms, Histograms, Histograms], list[_Sum]]] = []
         """Latency, service and sizes of blocks that are not added up yet, and of each row the sum it belongs to."""
         self._waiting_rows = 0
@@ -77,16 +61,12 @@ class BlockSums:
         apart, sums = self._apart, self._sums
         belongs: list[_Sum] = []
         for row, has_service, has_sizes in zip(block.rows, block.has_service, block.has_sizes, strict=True):
-            node = row.node if row.t in apart else ""
-            which = (row.status, row.warm_up, row.wind_down, row.user_class, row.media_type)
-            key = (row.t, node, row.name, row.outcome, *which)
+            key = key_of(row, apart)
             known = sums.get(key)
             if known is None:
-                word = self._words.setdefault
-                key = (row.t, node, word(row.name, row.name), word(row.outcome, row.outcome), *which)
-                known = sums[key] = _Sum(len(sums), row)
+                known = sums[with_words(key, self._words)] = _Sum(len(sums), row)
             else:
-                known.add(row)
+                known.count_in(row)
             if has_service:
                 known.has_service = True
             if not has_sizes:
@@ -117,34 +97,17 @@ class BlockSums:
                 each.sizes = of
 
     def take(self) -> Iterator[Slice]:
-        """The sums, each of which is forgotten as it is taken; in the order in which they were first seen. The node is
-        empty where there were several.
-        """
+        """The sums, each of which is forgotten as it is taken; in the order in which they were first seen."""
         self._add_single()
         if self._waiting:
             self._add_up()
         sums, self._sums = self._sums, {}
         for key in list(sums):
-            t, _, name, outcome, status, warm_up, wind_down, user_class, media_type = key
             each = sums.pop(key)
             assert each.latency is not None
-            yield Slice(
-                t,
-                each.node,
-                name,
-                outcome,
-                each.count,
-                each.bytes,
-                Packed(each.latency),
-                None if each.service is None else Packed(each.service),
-                each.starts,
-                status,
-                warm_up,
-                wind_down,
-                user_class,
-                Packed(each.sizes) if each.has_sizes and each.sizes is not None else None,
-                media_type,
-            )
+            service = None if each.service is None else Packed(each.service)
+            sizes = Packed(each.sizes) if each.has_sizes and each.sizes is not None else None
+            yield slice_of(key, each, Packed(each.latency), service, sizes)
 
 
 def _added_up(

@@ -79,8 +79,13 @@ def import_what_it_wants(words: Sequence[str]) -> None:
 
 
 def serve(control: socket.socket) -> None:
-    """Forks for each request, until nobody wants anything more."""
+    """Forks for each request, until nobody wants anything more, or the tests were killed: a fork of theirs may have
+    their end of the connection, too.
+    """
+    tests = os.pidfd_open(os.getppid())
     while True:
+        if tests in select.select([control, tests], [], [])[0]:
+            return
         message, descriptors, _, _ = socket.recv_fds(control, MOST_BYTES, MOST_DESCRIPTORS)
         with contextlib.suppress(ChildProcessError):
             while os.waitpid(-1, os.WNOHANG)[0]:  # their time counts as this process's then, and so as the tests'
@@ -92,6 +97,7 @@ def serve(control: socket.socket) -> None:
         if not os.fork():
             try:
                 control.close()
+                os.close(tests)
                 _become_the_module_and_wait_for_it(wanted, *descriptors)
             finally:
                 os._exit(1)

@@ -7,6 +7,7 @@ import gc
 import importlib
 import json
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -29,7 +30,8 @@ from tests.run.preloaded import ForkedModule
 from tests.run.zygote import END, preloaded
 
 _control = socket.socket(fileno=os.dup(0))
-_fork, _wait, _close = os.fork, os.waitpid, os.close
+_fork, _wait, _close, _select = os.fork, os.waitpid, os.close, select.select
+_tests = os.pidfd_open(os.getppid())
 """All from before Locust patches them: this process waits for nothing but requests, and its event loop never runs."""
 HTML = "html"
 MOST_BYTES = 1 << 18
@@ -96,6 +98,10 @@ def draws(words: list[str]) -> bool:
 def next_run() -> dict[str, Any] | None:
     """In a fork of this process: what it is to run. None in this process itself, when nobody wants anything more."""
     while True:
+        if (
+            _tests in _select([_control, _tests], [], [])[0]
+        ):  # they were killed, and a fork of theirs has their end, too
+            return None
         message, descriptors, _, _ = socket.recv_fds(_control, MOST_BYTES, 4)
         _wait_for_those_that_have_ended()
         if message in (b"", END):
@@ -106,6 +112,7 @@ def next_run() -> dict[str, Any] | None:
             gc.freeze()
         if not _fork():
             _control.close()
+            _close(_tests)
             reply, *streams = descriptors
             _become_a_run_and_wait_for_it(reply, streams)
             return wanted
