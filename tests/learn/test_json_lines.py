@@ -53,3 +53,10 @@ def test_lines_of_one_second_have_one_time() -> None:
         assert len({each.time for each in found}) == 1 and len(found) == 3
         (told,) = {json_lines.moment(each.time) for each in found}
         assert told is not None and told.second == 1_781_344_800
+
+
+def test_a_status_has_one_of_several_names() -> None:
+    """Of Traefik, Envoy and others."""
+    for name in ("status", "status_code", "statusCode", "DownstreamStatus", "response_code", "OriginStatus"):
+        (found,) = json_lines.requests(json.dumps({"ts": 9, "method": "GET", "path": "/", name: 404}).encode())
+        assert found.status == b"404", name

@@ -61,3 +61,7 @@ def test_a_long_list_of_paths_is_broken_into_lines() -> None:
     kind = Kind("GET", "/items/{id}", False, 7, Counter({f"/items/{n}": 1 for n in range(20)}))
     text = scenario_text.mix("Title", "name", [kind], SHAPE, [], "springback run mix.py")
     assert max(map(len, text.splitlines())) <= 110 and len(requests_in(text, "REQUESTS")[0][3]) == 20  # type: ignore[arg-type]
+
+
+def test_what_a_log_says_ends_no_comment_and_no_docstring() -> None:
+    assert scenario_text._comment('a"""b\\n\nc\u00e9') == "a'''b/n c?"

@@ -139,6 +139,7 @@ def test_who_is_not_back_took_longer_than_was_watched() -> None:
         short = judged("reconnect_time", recording, limit_s=50.0)
         assert short.outcome is Outcome.INCONCLUSIVE and short.censored
         assert "12 s longer would settle it" in short.reason
+        assert "13 s longer" in judged("reconnect_time", recording, limit_s=50.5).reason, "whole seconds"
     stopped = judged("reconnect_time", run(*DROPPED, back(1.0, 95), end_s=33))
     assert stopped.outcome is Outcome.INCONCLUSIVE and stopped.figure is None
     at_once = judged("reconnect_time", run(*DROPPED, back(1.0, 95), end_s=20.5))
@@ -148,9 +149,12 @@ def test_who_is_not_back_took_longer_than_was_watched() -> None:
 def test_a_drop_that_was_none_proves_nothing() -> None:
     """Nobody dropped, half of them, nobody ever there, or no such phase."""
     half = run(opened(5, 100), ended(20, 50, "closed 1012"), back(1.0, 50))
-    for recording in (run(opened(5, 100)), half, run()):
+    only = "only {} of 100 connections were dropped"
+    told = ((run(opened(5, 100)), only.format(0)), (half, only.format(50)), (run(), "nobody was connected"))
+    for recording, reason in told:
         found = judged("reconnect_time", recording)
         assert found.outcome is Outcome.INCONCLUSIVE and "no reconnect storm" in found.reason
+        assert found.reason.startswith(f"{reason} in the phase drop, so")
     assert judged("reconnect_time", healthy()).outcome is Outcome.INCONCLUSIVE
 
 
@@ -209,6 +213,7 @@ def test_a_message_that_came_to_another_channel_is_as_bad_as_one_that_was_lost()
     assert (found.outcome, found.figure) == (Outcome.FAIL, 0.01)
     assert found.reason == "1 misdelivered, 0 lost and 0 doubled of 100 messages due; limit 0 %"
     assert found.evidence["misdelivered"] == 1
+    assert not any(name.startswith("refused") for name in found.evidence), "none was"
     to_others = counted(6, cast, 9, "misdelivered")
     for recording in (run(to_others), run(to_others, counted(6, cast, 9, "lost"))):
         assert judged("message_delivery", recording).outcome is Outcome.FAIL, "none came to whom it was meant for"

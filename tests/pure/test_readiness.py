@@ -110,6 +110,8 @@ def test_a_page_that_is_not_ready_before_anything_is_away_shows_nothing() -> Non
     found = judged(run(before=503), remedy="mend it")
     assert found.outcome is INCONCLUSIVE
     assert found.reason == ("100 of 100 answers before the first fault did not say that the service is ready: mend it")
+    once = judged(run(more=(answer(4, 503, 1),)))
+    assert once.outcome is INCONCLUSIVE and once.reason.startswith("1 of 101 answers before the first fault did not")
     nobody = judged(run(), requests="GET nothing")
     assert nobody.reason == "no GET nothing was asked before the first fault"
 
