@@ -34,7 +34,9 @@ def test_children_are_stopped_on_wish_only() -> None:
     with server(children=3) as victim:
         fault = StopProcess(pid=victim.process.pid).pin()
         fault.inject()
-        assert {child.status() for child in victim.children} == {psutil.STATUS_SLEEPING}
+        assert victim.is_stopped
+        # Asleep or, on a busy machine, still about to be.
+        assert not [child for child in victim.children if child.status() == psutil.STATUS_STOPPED]
         fault.undo()
         fault = StopProcess(pid=victim.process.pid, children=True).pin()
         fault.inject()

@@ -93,8 +93,9 @@ class Nodes:
             raise UsageError(f"{node.name}.postgres is started by its Patroni", f"start {node.name}")
         if node.running.identity.alive():
             raise UsageError(f"{node.name} is running", "kill it first, or thaw it")
-        ended, node.running = node.running, node.start()
-        ended.process.wait()
+        ended = node.running
+        ended.process.wait()  # until its last thread is gone, a port may still be held by what looks like a zombie
+        node.running = node.start()
         self._launcher.forget(ended)
         return node.running.identity.pid
 
