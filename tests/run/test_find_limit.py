@@ -70,7 +70,7 @@ def test_each_step_is_a_run_with_a_report_to_which_the_page_leads(outcome: Finis
     assert "breaks" in (outcome.directory / "report.md").read_text()
 
 
-@together(stopped_by_the_generator_and_then_by_ctrl_c)
+@together(stopped_by_the_generator_and_then_by_ctrl_c, takes_s=30)
 def test_a_saturated_generator_is_no_limit_and_ctrl_c_leaves_what_was_found(outcome: Finished) -> None:
     outcome.ended_well(code=4)
     assert outcome.told("limit.json")["outcome"] == "INCONCLUSIVE"

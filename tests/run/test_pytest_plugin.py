@@ -57,7 +57,7 @@ def as_a_test(directory: Path) -> Outcome:
         return Outcome(done.returncode, done.stdout + done.stderr, history.runs())
 
 
-@together(as_a_test)
+@together(as_a_test, takes_s=35)
 def test_a_test_makes_a_run_and_reads_its_verdict(outcome: Outcome) -> None:
     assert outcome.code == 1
     assert "1 failed, 1 passed" in outcome.out, outcome.out
@@ -65,7 +65,7 @@ def test_a_test_makes_a_run_and_reads_its_verdict(outcome: Outcome) -> None:
     assert (run.scenario, run.word, run.tags) == ("herd-http", "PASS", ("pytest", "small"))
 
 
-@together(as_a_test)
+@together(as_a_test, takes_s=35)
 def test_a_run_that_is_refused_fails_its_test_with_the_words_of_the_refusal(outcome: Outcome) -> None:
     assert "SpikeRunError: the run left no verdict: it was refused" in outcome.out
     assert "--herd-users many" in outcome.out
