@@ -14,6 +14,8 @@ from tests.ground_truth.frame import FAIL, INCONCLUSIVE, PASS, Case, Compared, R
 LEAK_BYTES_PER_LOGIN = 400_000
 LEAK_TOLERANCE_RATIO = 0.15
 DRAIN_TOLERANCE_S = 1.5
+WIDEST_S = 4.0
+"""Of the interval of a recovery that says anything of one that takes five seconds."""
 FEW_LOGINS = 10
 """So many logins may have been counted that the recording does not have as answered well: before its first second, or
 answered when the run was over.
@@ -36,8 +38,11 @@ def _kept(found: Run) -> Compared:
 
 
 def _drained(found: Run) -> Compared:
-    figure, truth = found.finding("recovery_time").figure, found.case.parameters["seconds"]
-    near = figure is not None and abs(figure - truth) <= DRAIN_TOLERANCE_S
+    finding, truth = found.finding("recovery_time"), found.case.parameters["seconds"]
+    figure, (low, high) = finding.figure, finding.interval or (None, None)
+    # The interval is of whole seconds on both sides, and the herd's own logins come after the fault on a slow machine.
+    covers = low is not None and high is not None and low <= truth <= high <= low + WIDEST_S
+    near = figure is not None and (abs(figure - truth) <= DRAIN_TOLERANCE_S or covers)
     return Compared([] if near else [f"{figure} s found, {truth} s true"], figure, truth, "s")
 
 

@@ -18,9 +18,9 @@ import psutil
 from harness.clients.cgroups import ControlGroup
 from harness.load.machine_reader import usable_cores
 
-BUSY_RATIO = 0.7
+BUSY_RATIO = 0.65
 """Of the cores: where less is in use, one more may begin."""
-WATCHED_S = 2.0
+WATCHED_S = 3.0
 """For that long, since the last one began: what it takes has to be seen before another one adds to it."""
 
 
