@@ -98,9 +98,8 @@ def draws(words: list[str]) -> bool:
 def next_run() -> dict[str, Any] | None:
     """In a fork of this process: what it is to run. None in this process itself, when nobody wants anything more."""
     while True:
-        if (
-            _tests in _select([_control, _tests], [], [])[0]
-        ):  # they were killed, and a fork of theirs has their end, too
+        # Where the tests were killed, a fork of theirs may still have their end of the connection.
+        if _tests in _select([_control, _tests], [], [])[0]:
             return None
         message, descriptors, _, _ = socket.recv_fds(_control, MOST_BYTES, 4)
         _wait_for_those_that_have_ended()

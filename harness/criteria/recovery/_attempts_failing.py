@@ -8,8 +8,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass
 
 from harness.analysis import histogram
-from harness.analysis.intervals import clopper_pearson
-from harness.criteria.recovery._left_behind import CHANCE, WORSE_BY
+from harness.criteria.recovery._left_behind import CHANCE, worse_by
 from harness.recording import Recording
 from harness.recording.values import OK
 
@@ -50,8 +49,6 @@ def attempts_failing(
         before, since = ((failed[name][is_since], sent[name][is_since]) for is_since in (False, True))
         if not before[1] or not since[1]:
             continue
-        allowed = max(before[0] / before[1] + WORSE_BY, clopper_pearson(*before, sure)[1])
-        beyond = clopper_pearson(*since, sure)[0] - allowed
-        if beyond > 0:
+        if (beyond := worse_by(before, since, sure)) > 0:
             found.append((beyond, AttemptsFailing(name, *since, *before)))
     return max(found, key=lambda each: each[0], default=(0.0, None))[1]

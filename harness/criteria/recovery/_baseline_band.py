@@ -200,6 +200,13 @@ def larger(before: FloatArray, after: FloatArray, chance: float = PROOF) -> bool
     return bool(after.mean() - before.mean() > quantile * math.sqrt(square))
 
 
+def times_slower(before: FloatArray, after: FloatArray, chance: float = PROOF) -> float | None:
+    """How many times as long latencies are, by the means of their logarithms; None where they are not proven to be
+    longer, see :func:`larger`.
+    """
+    return math.exp(float(after.mean() - before.mean())) if larger(before, after, chance) else None
+
+
 def _independent(residual: FloatArray) -> float:
     """As many independent windows say as much about the mean: n ÷ the integrated autocorrelation time (Geyer 1992,
     up to the first lag without correlation), or by AR(1) where that is fewer. Queues remember for longer than AR(1).

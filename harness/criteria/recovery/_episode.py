@@ -22,7 +22,7 @@ from harness.analysis.lazy import BoolArray, FloatArray, np
 from harness.analysis.quality import ServiceLevel, Windows, mean_log_latency, service_levels, windows, with_waiting
 from harness.criteria._unmeasured import unmeasured
 from harness.criteria.recovery._attempts_failing import attempts_failing
-from harness.criteria.recovery._baseline_band import EFFECTIVE_WINDOWS, Band, Share, band, larger
+from harness.criteria.recovery._baseline_band import EFFECTIVE_WINDOWS, Band, Share, band, larger, times_slower
 from harness.criteria.recovery._baseline_enough import baseline_problem
 from harness.criteria.recovery._left_behind import left_behind
 from harness.criteria.recovery._levels import Posterior
@@ -76,11 +76,11 @@ def measure(recording: Recording, settings: Settings | None = None) -> Recovery:
     # A return within the floors may be gradual: what stays is what the end shows.
     end = Phase(after.name, (back_s + end_s) // 2, end_s)
     last = mean_log_latency(recording, end, settings.window_s)
-    ratio, lasting_ratio = _slower(log_latency, later), _slower(log_latency, last)
+    ratio, lasting_ratio = times_slower(log_latency, later), times_slower(log_latency, last)
     misses = ratio is not None and not settings.slo_s and ratio * usual_p95_s > slo.overall_s
     usually_s, since_s = (baseline.start_s, baseline.end_s), (back_s, end_s)
     by_name = settings.slower_ratio and not settings.slo_s  # which nobody asks for otherwise, and takes a while
-    lasting = None if lasting_ratio is None else Slowdown(lasting_ratio, (lasting_ratio - 1) * usual_p95_s)
+    lasting = None if lasting_ratio is None else Slowdown.of(lasting_ratio, usual_p95_s)
     since_spike = phases.of_phase(recording, Phase(after.name, spike.end_s, end_s)).latency
     return replace(
         found,
@@ -91,10 +91,6 @@ def measure(recording: Recording, settings: Settings | None = None) -> Recovery:
         left_behind=left_behind(recording, slo, 0 if settings.slo_s else settings.floor_s, usually_s, since_s),
         attempts_failing=attempts_failing(recording, usually_s, since_s),
     )
-
-
-def _slower(before: FloatArray, after: FloatArray) -> float | None:
-    return math.exp(float(after.mean() - before.mean())) if larger(before, after) else None
 
 
 def _observed_until_s(recording: Recording, after: Phase, slo: ServiceLevel) -> int:

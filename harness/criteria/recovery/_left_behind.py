@@ -94,11 +94,17 @@ def left_behind(
             usual = failed_before if is_new else of_before
             if not usual[1] or not of_since[1] or (is_new and not (how == FAILED and all_fail_more)):
                 continue
-            allowed = max(usual[0] / usual[1] + WORSE_BY, clopper_pearson(*usual, sure)[1])
-            beyond = clopper_pearson(*of_since, sure)[0] - allowed
-            if beyond > 0:
+            if (beyond := worse_by(usual, of_since, sure)) > 0:
                 found.append((beyond, LeftBehind(name, *of_since, *of_before, how)))
     return max(found, key=lambda each: each[0], default=(0.0, None))[1]
+
+
+def worse_by(before: tuple[int, int], since: tuple[int, int], sure: float) -> float:
+    """By how much the share of bad ones, as bad and all, is proven to be beyond that of before and :data:`WORSE_BY`; 0
+    or less where it is not. Clopper and Pearson's intervals of both, each with the probability ``sure``.
+    """
+    allowed = max(before[0] / before[1] + WORSE_BY, clopper_pearson(*before, sure)[1])
+    return clopper_pearson(*since, sure)[0] - allowed
 
 
 def _own_limits_s(

@@ -55,6 +55,10 @@ class Slowdown:
     slower_s: float
     """By which the baseline's p95 is longer for it."""
 
+    @staticmethod
+    def of(ratio: float, baseline_p95_s: float) -> Slowdown:
+        return Slowdown(ratio, (ratio - 1) * baseline_p95_s)
+
 
 @dataclass(frozen=True, eq=False)
 class Recovery:

@@ -4,7 +4,6 @@ name that takes 80 ms instead of 20, neither the median of all requests nor the 
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import replace
@@ -12,7 +11,7 @@ from dataclasses import replace
 from harness.analysis import histogram, phases
 from harness.analysis.names import names_with_class
 from harness.analysis.quality import SLO_QUANTILE, mean_log_latency
-from harness.criteria.recovery._baseline_band import larger
+from harness.criteria.recovery._baseline_band import times_slower
 from harness.criteria.recovery._left_behind import FEWEST
 from harness.criteria.recovery._recovery import Slowdown
 from harness.recording import Recording, Slice
@@ -44,8 +43,8 @@ def slower_names(recording: Recording, window_s: int, baseline: Phase, last: Pha
         if min(of_baseline.ok, phases.of_phase(alone, last).ok) < FEWEST:
             continue
         before, after = (mean_log_latency(alone, phase, window_s) for phase in (baseline, last))
-        if larger(before, after, CHANCE / len(answered)):
-            ratio = math.exp(float(after.mean() - before.mean()))
+        ratio = times_slower(before, after, CHANCE / len(answered))
+        if ratio is not None:
             p95_us = histogram.quantile_us(of_baseline.latency, SLO_QUANTILE) or 0.0
-            found[name] = Slowdown(ratio, (ratio - 1) * p95_us / 1e6)
+            found[name] = Slowdown.of(ratio, p95_us / 1e6)
     return found
