@@ -49,8 +49,4 @@ def _answers_per_user_s(recording: Recording, window_s: int, phase: Phase) -> Fl
 
 
 def _mean_latency_s(recording: Recording, phase: Phase) -> float:
-    latency = phases.of_phase(recording, phase).latency
-    total = sum(latency.values())
-    if not total:
-        return 0.0
-    return sum(sum(histogram.bucket_bounds_us(index)) / 2 * count for index, count in latency.items()) / total / 1e6
+    return (histogram.mean_us(phases.of_phase(recording, phase).latency) or 0.0) / 1e6
