@@ -23,8 +23,8 @@ from harness.plugins import parameter
 class ProcessFault(Fault):
     """The parameters of a fault that strikes processes, and how these are found.
 
-    By ``pid``; by the TCP ``port`` on which they listen, with the workers that share it; or in ``status_file``, the state that ``python -m target up
-    --state FILE`` keeps, by ``role`` or ``name`` there. Servers of a cluster are found when the fault comes, by what
+    By ``pid``; by the TCP ``port`` on which they listen, with the workers that share it; or in ``status_file``, the
+    state that ``python -m target up --state FILE`` keeps, by ``role`` or ``name`` there. Servers of a cluster are found when the fault comes, by what
     ``patroni`` or the ``sentinels`` of a ``service`` say of them: ``member`` is ``primary``, ``replica`` (the first),
     ``replicas`` (all), or the name of one. ``children``: also all of their descendants, such as the backends of
     PostgreSQL; ``machine``: these, and the Patroni beside them; ``child``: only descendants with this word in their
@@ -72,8 +72,8 @@ class ProcessFault(Fault):
         return (*self.patroni, *map(as_http, self.sentinels))
 
     def below(self, roots: list[psutil.Process]) -> list[psutil.Process]:
-        """Descendants that are struck, too. Of those who listen on a port, the workers that share its socket: they go on
-        answering while their supervisor is frozen. Raises FaultError where nobody tells who they are.
+        """Descendants that are struck, too. Of those who listen on a port, the workers that share its socket: they go
+        on answering while their supervisor is frozen. Raises FaultError where nobody tells who they are.
         """
         if self.children or self.machine:
             return descendants(roots)
