@@ -24,7 +24,8 @@ class ProcessFault(Fault):
     """The parameters of a fault that strikes processes, and how these are found.
 
     By ``pid``; by the TCP ``port`` on which they listen, with the workers that share it; or in ``status_file``, the
-    state that ``python -m target up --state FILE`` keeps, by ``role`` or ``name`` there. Servers of a cluster are found when the fault comes, by what
+    state that ``python -m target up --state FILE`` keeps, by ``role`` or ``name`` there. Servers of a cluster are found
+    when the fault comes, by what
     ``patroni`` or the ``sentinels`` of a ``service`` say of them: ``member`` is ``primary``, ``replica`` (the first),
     ``replicas`` (all), or the name of one. ``children``: also all of their descendants, such as the backends of
     PostgreSQL; ``machine``: these, and the Patroni beside them; ``child``: only descendants with this word in their
