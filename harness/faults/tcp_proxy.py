@@ -31,7 +31,8 @@ class TcpProxy(Fault):
     carry in each direction. ``blackhole``: nothing passes any more, connections stay open and new ones are taken, and
     what was under way arrives afterwards. ``reset``: all connections are reset, new ones as soon as they are there.
 
-    A fault that nobody has connected through by its end is not as planned. Faults with the same ``listen`` share the proxy, and add up.
+    A fault that nobody has connected through by its end is not as planned. Faults with the same ``listen`` share the
+    proxy, and add up.
     """
 
     to: str = parameter(help="host:port to which it leads")
@@ -98,7 +99,7 @@ class TcpProxy(Fault):
         proxy.disturb(id(self), None)
         if not proxy.accepted:
             return (
-                f"{WITHOUT_EFFECT}nobody has connected to 127.0.0.1:{proxy.port}; let the load go there (--host), or the "
-                f"service that uses {self.to}"
+                f"{WITHOUT_EFFECT}nobody has connected to 127.0.0.1:{proxy.port}; let the load go there (--host), "
+                f"or the service that uses {self.to}"
             )
         return f"127.0.0.1:{proxy.port} passes everything on again"
