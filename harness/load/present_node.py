@@ -32,6 +32,11 @@ def node_of(environment: Environment) -> Node:
     return node
 
 
+def node_if_any(user: User | None) -> Node | None:
+    """The same of a user; None where there is no run, or no user."""
+    return None if user is None else _nodes.get(user.environment)
+
+
 def set_node(environment: Environment, node: Node) -> None:
     _nodes[environment] = node
 

@@ -29,6 +29,7 @@ from harness.clients import tls
 from harness.clients.address import strip_url
 from harness.load.present_node import note_sent
 from harness.load.spawned import GivenUpError
+from harness.load.stock_retries import count_attempts
 from harness.load.user_exceptions import CONTROL
 
 _OPEN = "_springback_open"
@@ -179,6 +180,8 @@ def _request(original: Callable[..., Any]) -> Callable[..., Any]:
         finally:
             if spawned is not None:
                 spawned.end()
+        if agent is None:
+            count_attempts(session, f"{method} {name}", response, begun_s, time.monotonic())
         if named.get("catch_response"):
             vars(session).setdefault(_OPEN, []).append((response, time.monotonic()))
         return response

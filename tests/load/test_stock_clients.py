@@ -13,8 +13,11 @@ from locust.clients import HttpSession
 from locust.contrib.fasthttp import FastHttpSession
 from locust.env import Environment
 from locust.exception import RescheduleTask
+from requests.adapters import HTTPAdapter
+from urllib3 import Retry
 
 from harness.load.outcomes import ExpectedStatuses
+from harness.load.present_node import set_node
 from harness.load.stock_clients import count_all_requests, count_without_block, lock_cookies_natively
 from tests.http.scripted import CLOSE, READ, RESET, scripted
 
@@ -100,6 +103,38 @@ def test_a_connection_that_ends_without_an_answer_is_a_failure(session: Any, end
         gevent.sleep(0.05)
         session.get("/")  # a connection that was closed while it was idle is none of these
     assert session.outcomes == ["ok", "connection reset", "connection reset", "ok", "ok"]
+
+
+class Attempts:
+    """In the place of the node of a run."""
+
+    ending = True
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, str]] = []
+
+    def attempt_ended(self, sent_s: float, done_s: float, name: str, outcome: str) -> None:
+        assert sent_s <= done_s
+        self.told.append((name, outcome))
+
+
+def test_attempts_of_an_adapter_that_tries_again_are_counted() -> None:
+    """Its answers are good, and hardly later: a target that turns away every first attempt would look well."""
+    count_all_requests()
+    environment = Environment()
+    node: Any = Attempts()
+    set_node(environment, node)
+    user: Any = SimpleNamespace(current_start=None, context=dict, environment=environment)
+    session = HttpSession("", environment.events.request, user)
+    good, bad = (answer.replace(b"\r\n", b"\r\nConnection: close\r\n", 1) for answer in (OK, BAD))
+    with scripted([READ, good], [READ, bad], [READ, good], [READ, CLOSE], [READ, good]) as server:
+        session.base_url = server.url
+        session.get("/")
+        assert node.told == [], "nobody was to try again"
+        session.mount("http://", HTTPAdapter(max_retries=Retry(2, status_forcelist=[500])))
+        session.get("/", name="all")
+        session.get("/", name="all")
+    assert node.told == [("GET all", "http 500"), ("GET all", "ok"), ("GET all", "connection reset"), ("GET all", "ok")]
 
 
 def test_a_request_without_a_name_is_called_by_its_address_without_secrets(session: Any) -> None:
