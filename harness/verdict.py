@@ -28,6 +28,7 @@ DEMO = "The built-in demo was tested, because no host was named"
 """Begins the reason of such a verdict, and with it every report: it says nothing about a service of anybody's own."""
 
 
+@criteria_folder.held()
 def judge(recording: Recording, criteria: Sequence[CriterionSpec] | None = None) -> Verdict:
     """Judges a recording by the given criteria, or by those of its header.
 

@@ -26,6 +26,7 @@ __all__ = [
     "follows",
     "guard_specs",
     "guarded_by",
+    "held",
     "is_about_generator",
     "is_guard",
     "load",
@@ -44,6 +45,7 @@ _FOLDER = Folder(__name__, "criterion", "judge")
 available = _FOLDER.available
 parameters = _FOLDER.parameters
 summary = _FOLDER.summary
+held = _FOLDER.held
 
 
 def name_of(spec: CriterionSpec) -> str:

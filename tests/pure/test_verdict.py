@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 
-from harness import criteria, verdict
+from harness import criteria, plugins, verdict
 from harness.analysis.histogram import bucket_index
 from harness.findings import ALL, CLIENTS, RUN, TARGET, Finding, Outcome, Verdict
 from harness.recording import CriterionSpec, End, Recording
@@ -44,6 +45,14 @@ def judged(monkeypatch: pytest.MonkeyPatch, findings: Mapping[str, Finding | Exc
     monkeypatch.setattr(criteria, "is_guard", lambda name: name in guards or name == RUN_COMPLETE)
     monkeypatch.setattr(criteria, "evidence_of", lambda name: TARGET if name == "memory" else CLIENTS)
     return judge(recordings.healthy(), [CriterionSpec(name) for name in findings])
+
+
+def test_a_verdict_looks_at_the_folders_of_the_criteria_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_at: list[Path] = []
+    changed_ns = plugins._changed_ns
+    monkeypatch.setattr(plugins, "_changed_ns", lambda folder: looked_at.append(folder) or changed_ns(folder))
+    judge(recordings.healthy())
+    assert looked_at and len(looked_at) == len(set(looked_at))
 
 
 def finding(name: str, outcome: Outcome, voids: tuple[str, ...] = (), is_guard: bool = False) -> Finding:
