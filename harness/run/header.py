@@ -37,6 +37,8 @@ def header(
     profile, parked = shape.profile(), shape.parked
     notes = [*shape.notes()]
     notes += [f"{name} was left out (--without)" for name in settings.without]
+    answers = (("good answers", "expect"), ("turned away on purpose", "shed"))
+    notes += [f"{what}: {getattr(settings, name)} (--{name})" for what, name in answers if getattr(settings, name)]
     notes += [f"preset {settings.preset}"] if settings.preset else []
     notes += tls.of_run().notes()
     unverified = [user.__name__ for user in users if not getattr(user, "verify_tls", True)]

@@ -26,6 +26,7 @@ from harness.criteria.recovery._baseline_band import EFFECTIVE_WINDOWS, Band, Sh
 from harness.criteria.recovery._baseline_enough import baseline_problem
 from harness.criteria.recovery._left_behind import left_behind
 from harness.criteria.recovery._levels import Posterior
+from harness.criteria.recovery._pace import pace_kept
 from harness.criteria.recovery._recovery import Recovery, Settings, Slowdown, State
 from harness.criteria.recovery._relapses import is_lasting, passed_over, relapses
 from harness.criteria.recovery._slower_names import slower_names
@@ -90,6 +91,7 @@ def measure(recording: Recording, settings: Settings | None = None) -> Recovery:
         lasting_by_name=slower_names(recording, settings.window_s, baseline, end) if by_name else {},
         left_behind=left_behind(recording, slo, 0 if settings.slo_s else settings.floor_s, usually_s, since_s),
         attempts_failing=attempts_failing(recording, usually_s, since_s),
+        pace_ratio=pace_kept(recording, settings.window_s, baseline, end),
     )
 
 

@@ -81,6 +81,10 @@ class ErrorBudget(JudgesAnswers, Estimate):
     def failures_seen(self, recording: Recording) -> Iterator[Seen]:
         yield from after(recording, 0, self.requests)
 
+    def slowness_seen(self, recording: Recording) -> Iterator[Seen]:
+        if self.latency_s:
+            yield from self.failures_seen(recording)
+
     def _stretches(self, recording: Recording) -> tuple[Phase | None, Phase | None]:
         planned = recording.header.phases
         whole = Phase("rest of the run", planned[0].start_s, planned[-1].end_s) if planned else None
