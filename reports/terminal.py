@@ -50,6 +50,8 @@ def render(recording: Recording, verdict: Verdict, paths: Sequence[Path] = (), w
     ]
     for heading, rows in _groups(recording, verdict):
         lines += ["", heading, *_aligned(rows, width)]
+    if held := _guards_that_hold(recording, verdict):
+        lines += ["", held]
     if statuses := _status_lines(recording):
         lines += [
             "",
@@ -93,8 +95,18 @@ def _notes(recording: Recording, verdict: Verdict) -> list[str]:
 def _groups(recording: Recording, verdict: Verdict) -> list[tuple[str, list[_rows.FindingRow]]]:
     if _nothing_judged(recording, verdict):
         return []
-    groups = [*_rows.groups(recording, verdict, "Findings"), ("Guards of the measurement", _rows.guards(verdict))]
+    objecting = [row for row in _rows.guards(verdict) if row.outcome is not Outcome.PASS]
+    groups = [*_rows.groups(recording, verdict, "Findings"), ("Guards of the measurement", objecting)]
     return [(heading, rows) for heading, rows in groups if rows]
+
+
+def _guards_that_hold(recording: Recording, verdict: Verdict) -> str:
+    """How many: what each of them has seen is in the reports, and would hide the findings here."""
+    guards = [row.outcome is Outcome.PASS for row in _rows.guards(verdict)]
+    held = sum(guards)
+    if not held or _nothing_judged(recording, verdict):
+        return ""
+    return f"All {held} guards hold." if all(guards) else f"{held} other guard{'s hold' if held > 1 else ' holds'}."
 
 
 def _status_lines(recording: Recording) -> list[str]:
@@ -160,6 +172,8 @@ def _show_rich(recording: Recording, verdict: Verdict, paths: Sequence[Path], co
             outcome = Text(f"{each.symbol} {each.outcome.value}", style=STYLES[each.outcome])
             table.add_row(outcome, title, Text(each.figure), Text(each.limit), Text(each.interval))
         console.print(table)
+    if held := _guards_that_hold(recording, verdict):
+        console.print(Text(held))
     if statuses := _status_lines(recording):
         console.print(Text("Statuses", style="bold"))
         for line in statuses:
