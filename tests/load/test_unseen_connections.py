@@ -9,10 +9,12 @@ from harness.load.http import HerdHttpUser, PacedHttpUser
 from harness.recording import CriterionSpec
 from harness.run.header import unseen_connections
 from shapes import herd, step
+from shapes._phased import PhasedShape
 from shapes._profile import Herd, Profile
 
 RECOVERY = (CriterionSpec("error_ratio"), CriterionSpec("recovery_time"))
-STEP, HERD = step.Step().profile(), herd.Herd().profile()
+SHAPES: tuple[type[PhasedShape], ...] = (step.Step, herd.Herd)
+STEP, HERD = (shape().profile() for shape in SHAPES)
 
 
 class Buyer(PacedHttpUser):
