@@ -23,7 +23,8 @@ from harness.safe_text import one_line
 from reports import _alerts, _facts, _phase_table, _rows
 
 STYLES = {Outcome.PASS: "bold green", Outcome.FAIL: "bold red", Outcome.INCONCLUSIVE: "bold yellow"}
-NARROWEST = 40
+NARROWEST, WIDTH = 40, 100
+"""Columns: the fewest that are written for, and those of what is no terminal."""
 MOST_STATUS_LINES = 12
 NOTHING_JUDGED = "Nothing could be judged, so no findings are listed here; the reports have them all."
 
@@ -33,20 +34,23 @@ def show(recording: Recording, verdict: Verdict, paths: Sequence[Path], stream: 
     if stream.isatty():
         _show_rich(recording, verdict, paths, Console(file=stream, highlight=False))
         return
-    width = shutil.get_terminal_size((100, 24)).columns
-    text = render(recording, verdict, paths, width)
+    text = render(recording, verdict, paths, columns())
     encoding = getattr(stream, "encoding", None) or "utf-8"
     stream.write(text.encode(encoding, errors="replace").decode(encoding))
     stream.flush()
 
 
-def render(recording: Recording, verdict: Verdict, paths: Sequence[Path] = (), width: int = 100) -> str:
+def columns() -> int:
+    return max(NARROWEST, shutil.get_terminal_size((WIDTH, 24)).columns)
+
+
+def render(recording: Recording, verdict: Verdict, paths: Sequence[Path] = (), width: int = WIDTH) -> str:
     """The verdict as plain text, no line wider than ``width`` unless one word or path is."""
     width = max(width, NARROWEST)
     lines = [
         "",
-        *_wrapped(_headline(recording, verdict), width),
-        *_wrapped(one_line(verdict.reason), width, "  "),
+        *wrapped(_headline(recording, verdict), width),
+        *wrapped(one_line(verdict.reason), width, "  "),
     ]
     for heading, rows in _groups(recording, verdict):
         lines += ["", heading, *_aligned(rows, width)]
@@ -56,16 +60,16 @@ def render(recording: Recording, verdict: Verdict, paths: Sequence[Path] = (), w
         lines += [
             "",
             "Statuses",
-            *(line for each in statuses for line in _wrapped(each, width, "  ", hanging="      ")),
+            *(line for each in statuses for line in wrapped(each, width, "  ", hanging="      ")),
         ]
     if amplified := _facts.amplification(recording):
         lines += ["", *(f"  {name}: {value}" for name, value in amplified)]
     for phase, traced in _facts.slowest_traces(recording):
-        lines += ["", *_wrapped(one_line(f"{phase}: {traced}"), width)]
+        lines += ["", *wrapped(one_line(f"{phase}: {traced}"), width)]
     for alert in _alerts.lines(recording):
-        lines += ["", *_wrapped(one_line(alert), width)]
+        lines += ["", *wrapped(one_line(alert), width)]
     for note in _notes(recording, verdict):
-        lines += ["", *_wrapped(f"Note: {one_line(note)}", width)]
+        lines += ["", *wrapped(f"Note: {one_line(note)}", width)]
     if paths:
         lines += ["", "Reports:", *(f"  {one_line(str(path))}" for path in paths)]
     return "\n".join(lines) + "\n"
@@ -133,9 +137,9 @@ def _aligned(rows: Sequence[_rows.FindingRow], width: int) -> list[str]:
         if fits:
             lines.append(_line(cell, widths))
         else:
-            lines += _wrapped(f"{cell[0]}  {cell[1]}", width, "  ", hanging="    ")
-            lines += _wrapped(f"{cell[2]} (limit {cell[3]}, 95 % interval {cell[4]})", width, "      ")
-        lines += _wrapped(one_line(each.reason), width, "      ")
+            lines += wrapped(f"{cell[0]}  {cell[1]}", width, "  ", hanging="    ")
+            lines += wrapped(f"{cell[2]} (limit {cell[3]}, 95 % interval {cell[4]})", width, "      ")
+        lines += wrapped(one_line(each.reason), width, "      ")
     return lines
 
 
@@ -145,7 +149,7 @@ def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
     return ("  " + "  ".join([*left, *right])).rstrip()
 
 
-def _wrapped(text: str, width: int, indent: str = "", hanging: str | None = None) -> list[str]:
+def wrapped(text: str, width: int, indent: str = "", hanging: str | None = None) -> list[str]:
     following = indent if hanging is None else hanging
     return textwrap.wrap(text, width, initial_indent=indent, subsequent_indent=following, break_long_words=False)
 
