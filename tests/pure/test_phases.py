@@ -34,6 +34,13 @@ def recorded(end: End | None, **counts: int) -> Recording:
     return dataclasses.replace(run, header=header, slices=parts, end=end)
 
 
+def test_a_run_is_planned_until_the_end_of_its_last_phase() -> None:
+    header = healthy().header
+    assert header.planned_end_s == 91
+    assert dataclasses.replace(header, phases=header.phases[:2]).planned_end_s == 31
+    assert dataclasses.replace(header, phases=()).planned_end_s == 0
+
+
 @pytest.mark.parametrize(
     ("end", "kept"),
     [
