@@ -12,6 +12,8 @@ from harness.criteria import _filters as filters
 from harness.criteria._outcome import against, megabytes, most_common_cause, percent, phases_from, seconds, unanswered
 from harness.findings import Outcome
 from harness.recording import CriterionSpec
+from tests.histories import recording
+from tests.ledgers import ask
 from tests.recordings import CANARY, LOGIN, healthy
 
 
@@ -96,3 +98,19 @@ def test_a_request_that_is_in_no_phase_is_said_to_be_elsewhere(requests: str, el
     told = filters.unmatched(criteria.load(CriterionSpec("error_ratio", {"requests": requests})), run)
     assert told == f"no request is called {requests!r}{elsewhere}: there are {CANARY}, {LOGIN}"
     assert filters.unmatched(criteria.load(CriterionSpec("error_ratio", {"requests": CANARY})), run) == ""
+
+
+@pytest.mark.parametrize(
+    ("criterion", "parameter", "told"),
+    [
+        ("even_share", "via", "no way is called 'QUIT': there are ledger"),
+        ("message_delivery", "messages", f"no message is called 'QUIT': there are {CANARY}, connection /feed opened"),
+        ("connections_kept", "connections", "no connection is called 'QUIT': there are /feed"),
+    ],
+)
+def test_what_picks_nothing_is_said_with_what_there_is(criterion: str, parameter: str, told: str) -> None:
+    run = healthy()
+    canary = next(piece for piece in run.slices if piece.name == CANARY)
+    opened = dataclasses.replace(canary, name="connection /feed opened")
+    run = dataclasses.replace(run, slices=(canary, opened), operations=recording(ask(1, 2)).operations)
+    assert filters.unmatched(criteria.load(CriterionSpec(criterion, {parameter: "QUIT"})), run) == told
