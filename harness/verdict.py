@@ -161,7 +161,7 @@ def _void(recording: Recording, specs: Sequence[CriterionSpec], findings: Sequen
         for spec, finding in zip(specs, findings, strict=True)
         if finding.voids and finding.outcome is not Outcome.PASS
     ]
-    guards.sort(key=lambda each: -explains_as_guard(each[0]))
+    guards.sort(key=lambda each: explains_as_guard(each[0]), reverse=True)
     result = []
     for spec, finding in zip(specs, findings, strict=True):
         missed = _missed(recording, spec) if finding.outcome is Outcome.INCONCLUSIVE else ""

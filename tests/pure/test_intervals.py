@@ -26,6 +26,14 @@ def test_samples_needed_are_those_of_hahn_and_meeker(q: float, needed: int) -> N
     assert intervals.quantile_ranks(needed - 1, q)[1] == needed, "one sample fewer leaves the upper end open"
 
 
+@pytest.mark.parametrize(
+    ("q", "confidence", "needed"), [(0.5, 0.75, 2), (0.5, 0.7501, 3), (0.9, 0.271, 3), (0.2, 0.8, 1)]
+)
+def test_so_many_samples_as_are_just_sure_are_enough(q: float, confidence: float, needed: int) -> None:
+    """½² is 1 − 0.75, 0.9³ is 1 − 0.271, and 0.2 is 1 − 0.8, however they are rounded."""
+    assert intervals.samples_needed(q, confidence) == needed
+
+
 def test_ranks_for_a_hundred_samples_of_a_median_are_those_of_the_tables() -> None:
     assert intervals.quantile_ranks(100, 0.5) == (40, 61)
 

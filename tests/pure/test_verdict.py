@@ -448,6 +448,11 @@ def test_only_a_fail_is_kept_and_only_where_it_is_one_without_what_every_guard_o
         assert found.finding.reason == 'because errors, also without what the guard "lost" objects to'
 
 
+@pytest.mark.parametrize(("criterion", "leaves"), [("users_stayed", WITHOUT), ("error_ratio", None), ("luck", None)])
+def test_only_a_guard_leaves_something_without_what_it_objects_to(criterion: str, leaves: Recording | None) -> None:
+    assert verdict._without_objection(WITHOUT, CriterionSpec(criterion)) is leaves
+
+
 @pytest.mark.parametrize(("of_guard", "outcome", "voider"), [(P, P, None), (I, I, "late"), (F, I, "late")])
 def test_a_guard_that_passes_voids_nothing_whatever_it_guards(
     of_guard: Outcome, outcome: Outcome, voider: str | None
