@@ -179,9 +179,9 @@ def _median(values: Values, axis: int) -> Values:
     """Of those that are no NaN, and NaN where there are none. As ``np.nanmedian``, which takes several times as long
     for so few values.
     """
-    ordered = np.sort(values, axis=axis)  # NaN comes last
+    ordered = np.sort(values, axis=axis)  # NaN comes last: where none is known, at every place
     known = np.sum(~np.isnan(values), axis=axis, keepdims=True)
-    middles = np.take_along_axis(ordered, np.concatenate([np.maximum(known - 1, 0) // 2, known // 2], axis=axis), axis)
+    middles = np.take_along_axis(ordered, np.concatenate([(known - 1) // 2, known // 2], axis=axis), axis)
     return np.asarray(np.mean(middles, axis=axis))
 
 

@@ -159,6 +159,14 @@ def test_peaks_come_by_poisson_or_in_clusters_with_so_many_times_the_variance(di
     assert float(model._beyond_of(np.array([none]), mean)[0]) == pytest.approx(beyond)
 
 
+def test_a_history_without_a_peak_is_taken_for_one_with_one() -> None:
+    """Where peaks come thirty at a time, one in thirty histories has none, and nobody would have asked of it."""
+    model = _model(30.0)
+    recounted = model.recounted * 90
+    assert recounted.min() == 1 and 0.02 < (recounted == 1).mean() < 0.1
+    assert 0 in model._counts(30.0)
+
+
 def test_peaks_in_clusters_make_the_largest_of_few_days_less_sure() -> None:
     peaks = (1.6 + np.random.default_rng(3).exponential(1.0, 90)).tolist()
     even = [float(day) for day in range(90)]
