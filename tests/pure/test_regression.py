@@ -346,6 +346,35 @@ def test_a_run_that_lies_elsewhere_has_no_history(tmp_path: Path) -> None:
         against_history(run, judge(run), directory, 0.1)
 
 
+def test_a_change_is_from_the_level_before_it_to_the_next_one() -> None:
+    """From 3 down to 1, and from there up to 9; each level is one of its own."""
+    (series,) = regression.all_series(stored_runs.history([*by_turns(3, 14), *by_turns(1, 12), *by_turns(9, 40)]))
+    found = regression.changes(series)
+    assert [(each.before, each.shift) for each in found] == [pytest.approx((3, -2)), pytest.approx((1, 8))]
+    assert [each.runs_ago for each in found] == [51, 39]
+
+
+def test_a_change_of_a_share_is_one_however_small_it_is_beside_its_limit() -> None:
+    """From 1 to 2 % of errors, where 5 % may be; how it is measured is known to 0."""
+    runs = stored_runs.history([0.01] * 20 + [0.02] * 6)
+    shares = [dataclasses.replace(run, findings=(dataclasses.replace(run.findings[0], unit="ratio", limit=0.05),))
+              for run in runs]  # fmt: skip
+    (note,) = regression.notes(shares, shares[-1])
+    assert "since 5 runs ago" in note
+
+
+def test_the_latest_runs_are_none_of_those_that_they_are_held_against() -> None:
+    """Ten runs: six, and the latest four."""
+    assert crept(by_turns(1.0, 6), [], by_turns(1.5, 4)).endswith("worse by 50 % since 10 runs ago")
+    assert not crept([], [], by_turns(1.5, 4)), "against nothing"
+
+
+def test_a_step_after_a_few_runs_is_from_all_of_them() -> None:
+    """From 2, the middle of 1 and 3, to 5: three more, and not from 3, where it would be two."""
+    bounds = [(each, each) for each in (1.0, 3.0, 5.0, 5.0, 5.0, 5.0, 1.0)]
+    assert regression._is_step(bounds, 2, Margin(1.0)) and not regression._is_step(bounds, 2, Margin(1.5))
+
+
 @pytest.mark.parametrize(("after", "is_step"), [(19.9, False), (20.0, False), (20.1, True)])
 def test_a_step_is_more_than_what_is_told(after: float, is_step: bool) -> None:
     """Twice as much is just what a margin of 100 % leaves."""

@@ -69,7 +69,13 @@ def test_the_interval_of_one_is_students_where_no_bound_is_near() -> None:
 
 
 @pytest.mark.parametrize(
-    ("law", "peak"), [(Law(5, 0.19, 0.01), 9.0), (Law(5, 0.1, 1e-12), None), (Law(5, 1.5, 0.1), 1.0)]
+    ("law", "peak"),
+    [
+        (Law(5, 0.19, 0.01), 9.0),
+        (Law(5, 0.1, 1e-12), None),
+        (Law(5, 0.19, 1.21e-12), 0.9 / 1.1e-6),
+        (Law(5, 1.5, 0.1), 1.0),
+    ],
 )
 def test_the_peak_is_where_the_law_says(law: Law, peak: float | None) -> None:
     assert law.peak == (None if peak is None else pytest.approx(peak))
@@ -178,3 +184,10 @@ def test_a_ceiling_is_one_where_two_levels_reach_it_whatever_fits_better() -> No
     assert found is not None and (found.gamma, found.limit_per_s) == (1, pytest.approx(2.1))
     assert found.interval_per_s[0] < 2.1 < found.interval_per_s[1]
     assert usl._ceiling(n[:2], x[:2], 1.0) is None
+
+
+def test_an_interval_is_from_tail_to_tail_and_holds_its_figure() -> None:
+    """Of 101 in their order the third from either end: 2.5 % of 100 are 2.5, and both ends are taken outwards."""
+    values = np.arange(100.0)[::-1]
+    assert usl._interval(values, 50.0) == (2, 97)
+    assert usl._interval(values, -7.0) == (-7, 97) and usl._interval(values, 200.0) == (2, 200)
