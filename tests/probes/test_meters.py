@@ -37,8 +37,46 @@ def test_every_probe_waits_as_long_as_it_says() -> None:
     # One that is added is no business of this list.
     assert {name: each.default for name, each in waits.items()}.items() >= TIMEOUTS_S.items()
     assert {waits[name].lowest for name in TIMEOUTS_S} == {0.001}
-    assert [declared[name]["refresh_interval_s"].default for name in ("process", "run_cpu")] == [2.0, 2.0]
-    assert declared["process"]["uss_interval_s"].default == 10
+
+
+IN_CLUSTER = {"url": "https://kubernetes.default.svc", "namespace": "", "token_file": "", "ca_file": ""}
+DEFAULTS: dict[str, dict[str, object]] = {
+    "cgroup": {"paths": (), "ports": (), "pids": ()},
+    "docker_container": {"socket": "/var/run/docker.sock"},
+    "haproxy": {"socket_path": "", "url": "", "backend": ""},
+    "http_json": {"keys": ()},
+    "kubernetes": {"deployment": "", "autoscaler": "", **IN_CLUSTER},
+    "kubernetes_pods": {"usage": "metrics", **IN_CLUSTER},
+    "patroni": {},
+    "pool": {"waiting": ""},
+    "postgres": {"application_name": ""},
+    "postgres_replication": {},
+    "process": {
+        "pids": (),
+        "ports": (),
+        "status_file": "",
+        "roles": ("api",),
+        "children": True,
+        "refresh_interval_s": 2.0,
+        "uss_interval_s": 10.0,
+    },
+    "prometheus": {"metrics": ()},
+    "queue": {"handled": ""},
+    "run_cpu": {"ports": (), "status_file": "", "pids": (), "alone": (), "refresh_interval_s": 2.0},
+    "sentinel": {"password": ""},
+}
+"""Without ``timeout_s``; whatever else a probe has must be given."""
+
+
+@pytest.mark.parametrize("name", DEFAULTS)
+def test_a_probe_that_is_written_without_its_parameters_means_what_it_did(name: str) -> None:
+    given = [each for each in probes.parameters(name) if each.name != "timeout_s"]
+    has_default = {each.name: each.default for each in given if each.default is not dataclasses.MISSING}
+    assert has_default == DEFAULTS[name]
+    bounds = {"ports": (1, 65_535), "pids": (1, math.inf), "alone": (1, math.inf)}
+    for each in given:
+        assert (each.lowest, each.highest) == bounds.get(each.name, (0, math.inf)), each.name
+        assert each.choices == (("metrics", "kubelet", "none") if each.name == "usage" else ())
 
 
 def test_what_is_secret_of_a_probe_is_said_to_be() -> None:
