@@ -94,3 +94,31 @@ def test_a_status_may_stand_in_the_answer(name: str) -> None:
 def test_a_line_of_another_log_may_stand_in_an_envelope(name: str) -> None:
     (found,) = json_lines.requests(json.dumps({"time": "hush", name: combined(Seen(9, "GET", "/a?b", 404))}).encode())
     assert found == Request(b"01/Jan/1970:00:00:09 +0000", b"GET", b"/a", b"?", b"404")
+
+
+@pytest.mark.parametrize("name", [name for name in WRITERS if name.startswith("json")])
+def test_lines_that_are_alike_are_decoded_together(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One by one takes several times as long."""
+    seen = [Seen(9, "GET", "/a"), Seen(8, "PUT", "/b?c", 404)]
+    lines = [WRITERS[name](each) for each in seen]  # type: ignore[operator]
+    monkeypatch.setattr(json_lines, "_one_by_one", None)
+    found = json_lines.requests("\n".join(lines).encode())
+    assert [(each.method, each.target, each.query, each.status) for each in found] == [
+        (b"GET", b"/a", b"", b"200"),
+        (b"PUT", b"/b", b"?", b"404"),
+    ]
+
+
+def test_a_line_within_a_text_of_another_log_is_none_of_its_own() -> None:
+    """It is what somebody has sent."""
+    one, within = combined(Seen(9, "GET", "/a")), f"hush\n{combined(Seen(9, 'GET', '/b'))}"
+    piece = "\n".join(json.dumps({"time": "hush", "log": text}) for text in (one, within)).encode()
+    assert [each.target for each in json_lines.requests(piece)] == [b"/a"]
+
+
+@pytest.mark.parametrize(("method", "path"), [("get", "/"), ("GE T", "/"), ("GÉT", "/"), ("", "/"), ("GET", "?a")])
+def test_what_is_no_request_is_a_line_without_one(method: str, path: str) -> None:
+    for outer in ([], [{"ts": 9, "method": "GET", "path": "/", "status": 200}]):
+        lines = [*outer, {"ts": 9, "method": method, "path": path, "status": 200}]
+        *_, found = json_lines.requests("\n".join(map(json.dumps, lines)).encode())
+        assert found == Request(b"9", b"", b"", b"", b"200")

@@ -21,7 +21,7 @@ SMALL = Spike(1800.0, 1800.0, 2400.0, 6.0, 3.0, False)
 LEARNED = Learned(
     source=Source(Observed(0, 600, np.array([1.0, 2.0, math.nan, 3.0]), "requests/s"), None, ("a note",)),
     usual=np.array([1.0, 2.0, 2.0, 4.0]),
-    found=Spikes(1.5, (SMALL, LARGE)),
+    found=Spikes(1.5, (SMALL, LARGE), 0.1),
     fits=((LARGE, Fit("flash crowd", 4.1234567, 120.0, 60.0, 300.0, 0.0, 0.98)),),
     pattern=Pattern(np.array([1.0, math.nan]), np.array([2.0, 3.0])),
     ahead=Ahead(86_400, 3600, np.array([5.0, 6.0]), 7, 0.25, 8),
@@ -86,7 +86,7 @@ BODY = {
 
 def test_what_was_learned_to_the_letter() -> None:
     assert as_json(LEARNED) == json.dumps(BODY, indent=1) + "\n"
-    nothing = dataclasses.replace(LEARNED, found=Spikes(1.5, ()), fits=(), ahead=None)
+    nothing = dataclasses.replace(LEARNED, found=Spikes(1.5, (), 0.1), fits=(), ahead=None)
     told = json.loads(as_json(nothing))
     assert told["ahead"] is None
     assert told["spikes"] == {"threshold_m": 1.5, "count": 0, "largest_m": None, "largest": []}
@@ -95,5 +95,5 @@ def test_what_was_learned_to_the_letter() -> None:
 def test_a_thousand_spikes_are_listed_and_all_are_counted() -> None:
     assert learned_file.MOST_LISTED == 1000
     many = tuple(dataclasses.replace(SMALL, peak=3.0 + number) for number in range(1001))
-    told = json.loads(as_json(dataclasses.replace(LEARNED, found=Spikes(1.5, many))))["spikes"]
+    told = json.loads(as_json(dataclasses.replace(LEARNED, found=Spikes(1.5, many, 0.1))))["spikes"]
     assert (told["count"], len(told["largest"]), told["largest"][-1]["peak"]) == (1001, 1000, 4.0)

@@ -248,3 +248,34 @@ def test_of_a_pool_that_is_never_saturated_it_is_told_how_full_it_was(held: set[
     for sample in (run.probes[0], run.probes[19]):
         part = dataclasses.replace(unread, probes=(sample, *unread.probes))
         assert "never read" not in judged("pool_saturation", part, requests="GET *").reason
+
+
+def test_a_pool_that_was_taken_again_and_stays_given_back_since_is_as_before() -> None:
+    """Given back for four samples, taken for three, and given back for thirteen, where nine are needed."""
+    found = judged("pool_stable", pool(dict.fromkeys(range(24, 27), 5.0)))
+    assert (found.outcome, found.reason) == (
+        PASS,
+        "0 % of the pool in use after, 0 % before, limit 15 % more; but it had been given back, and was taken again in "
+        "3 of 20 samples, for longest from 24 to 26 s, against 0 of 10 before; since then it stays given back, for "
+        "more than 2 times as long as it ever was so, or taken",
+    )
+
+
+@pytest.mark.parametrize("t", [0, 39, 49])
+def test_a_transaction_is_looked_for_from_the_baseline_to_the_end(t: int) -> None:
+    """Once a second; its age may have grown by the second that was not sampled."""
+
+    def sampled(at: int) -> ProbeSample:
+        age_s = 8.0 if at == t else 0.0
+        values = {"idle_in_transaction": 1.0, "oldest_idle_in_transaction_s": age_s}
+        return ProbeSample(float(at), "postgres", "a:5432/db", values)
+
+    run, ages = pool({}), tuple(map(sampled, range(50)))
+    found = judged("long_transactions", dataclasses.replace(run, probes=ages))
+    assert (found.outcome, found.figure, found.interval) == (FAIL, 8, (8, 9))
+    assert found.reason == "the oldest was idle in its transaction at an age of 8 s, limit 5 s"
+    assert dict(found.evidence) == {
+        "samples": 50,
+        "longest without a sample (s)": 1,
+        "idle in transaction throughout the idle": 1,
+    }

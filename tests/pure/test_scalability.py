@@ -191,3 +191,16 @@ def test_an_interval_is_from_tail_to_tail_and_holds_its_figure() -> None:
     values = np.arange(100.0)[::-1]
     assert usl._interval(values, 50.0) == (2, 97)
     assert usl._interval(values, -7.0) == (-7, 97) and usl._interval(values, 200.0) == (2, 200)
+
+
+def test_no_share_is_less_than_nothing() -> None:
+    """Without contention, and without coherency, the lower end of each is 0: chance alone would put it below."""
+    found = [measured(Law(20, 0, 0), 0.03, seed) for seed in range(5)]
+    assert {each.sigma[0] for each in found} == {0} == {each.kappa[0] for each in found}
+    assert all(each.sigma[1] > 0 for each in found)
+
+
+def test_the_peaks_of_many() -> None:
+    """√((1 − σ) ÷ κ), 1 at least, also where σ is more than 1; without κ there is none."""
+    peaks = usl._peaks(np.array([0.19, 1.5, 0.99, 0.19]), np.array([0.01, 0.1, 0.1, 0.0]))
+    assert peaks.tolist() == [pytest.approx(9), 1, 1, math.inf]
