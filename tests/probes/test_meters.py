@@ -342,3 +342,4 @@ def test_a_port_is_looked_for_anew_where_any_who_listened_is_gone_or_has_closed_
     probe._find_ports(meters)
     assert looked == looks and bool(probe._session.failures) is bool(looks)
     assert probe._session.roots == ({} if looks else meters)
+    assert probe._session.sockets == {80: sockets}, "by which it is known next time whether any is another one"

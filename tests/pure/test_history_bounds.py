@@ -57,10 +57,10 @@ def test_an_index_that_cannot_be_brought_up_to_date_is_made_in_memory_or_anew(
         refresh: Callable[..., None] = history._refresh
         errors = [error]
 
-        def failing(*anew: bool) -> None:
+        def failing(anew: bool) -> None:
             if errors:
                 raise errors.pop()
-            refresh(*anew)
+            refresh(anew)
 
         monkeypatch.setattr(history, "_refresh", failing)
         history.refresh(anew=True)
