@@ -305,6 +305,30 @@ def test_a_primary_is_one_that_says_so_and_that_a_sentinel_names(
     (reading,) = sentinel.Sentinel(sentinels=("redis://127.0.0.1:3",), service="cache").sample()
     assert (reading.source, reading.values["primary"]) == ("127.0.0.1:1", primary)
     assert (reading.values["streaming"], reading.values["offset_bytes"]) == (float(not says_so), 7)
+    assert reading.values.keys() == {"primary", "streaming", "offset_bytes", "answered_s"}
+    assert 0 < reading.values["answered_s"] < 60
+
+
+@pytest.mark.parametrize(
+    ("name", "is_seen"),
+    [
+        *((name, True) for name in ("nginx", "python", "my-ssh-server", "")),
+        *((name, False) for name in ("docker-proxy", "com.docker.backend", "rootlessport", "gvproxy", "slirp4netns")),
+        *((name, False) for name in ("pasta", "pasta.avx2", "ssh", "sshd", "kubectl")),
+    ],
+)
+def test_what_listens_for_a_container_or_another_machine_hides_who_serves(
+    name: str, is_seen: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run_cpu, "listeners", lambda ports: {port: [7] for port in ports})
+    monkeypatch.setattr(run_cpu, "_name", lambda _: name)
+    monkeypatch.setattr(run_cpu, "_process", lambda pid: pid)
+    probe = run_cpu.RunCpu(ports=(80,))
+    probe._session.unseen_ports = {80}
+    probe._search_listeners()
+    assert (probe._session.listeners, probe._session.unseen_ports) == (
+        ({80: [7]}, set()) if is_seen else ({80: []}, {80})
+    )
 
 
 def test_cores_in_use_are_cpu_seconds_by_seconds_and_nothing_of_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
