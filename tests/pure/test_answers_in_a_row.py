@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness import criteria
+from harness.analysis import phases
 from harness.analysis.histogram import bucket_index
 from harness.criteria.recovery.answers_in_a_row import Second, first_row
 from harness.findings import Finding, Outcome
@@ -93,7 +94,7 @@ def test_of_each_second_it_is_told_how_many_were_good_were_not_and_are_not_known
     those that were still out.
     """
     criterion: Any = criteria.load(CriterionSpec("answers_in_a_row"))
-    stopped = run(["gggsfuu", "", "g", "u"], End(24, "stopped", False, 0, 0))
+    stopped = phases.judged(run(["gggsfuu", "", "g", "u"], End(24, "stopped", False, 0, 0)), "")
     found = list(criterion._seconds(stopped, Phase("recovery", 20, 24)))
     assert found == [Second(20, 3, 2, 2), Second(22, 1, 0, 0), Second(23, 0, 0, 1)]
 
