@@ -113,6 +113,8 @@ def test_beside_an_edge_the_middle_is_usual_and_elsewhere_the_mean() -> None:
     values = np.array([0.0] * 6 + [8.0] * 6)
     found = level._smoothed_beside_edges(values, 900).tolist()
     assert found == pytest.approx([0, 0, 0, 0, 1.6, 3.2, 8, 6.4, 8, 8, 8, 8])  # 8 is just 1.25 times 6.4
+    one = np.array([0.0] * 6 + [8.0] + [0.0] * 6)
+    assert level._smoothed_beside_edges(one, 900).tolist() == pytest.approx([0] * 4 + [1.6] * 5 + [0] * 4)
     slight = np.array([8.0] * 6 + [10.0] * 6)
     wanted = [8] * 4 + [8.4, 8.8, 9.2, 9.6] + [10] * 4
     assert level._smoothed_beside_edges(slight, 900).tolist() == pytest.approx(wanted)

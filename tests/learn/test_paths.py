@@ -62,6 +62,14 @@ def test_as_many_paths_as_requests_are_folded_into_kinds(monkeypatch: pytest.Mon
     assert (kind.name, kind.count) == ("GET /items/{id}", 10_000) and len(kind.samples) <= 200
 
 
+def test_of_what_may_be_secret_no_path_is_kept() -> None:
+    mix = Mix()
+    mix.add(Counter({(b"GET", b"/reset/k3J9"): 3, (b"GET", b"/items/7"): 2}))
+    secret, plain = mix.kinds()
+    assert (secret.name, secret.is_secret, secret.count, secret.samples) == ("GET /reset/{token}", True, 3, {})
+    assert (plain.name, plain.is_secret, plain.count, plain.samples) == ("GET /items/{id}", False, 2, {"/items/7": 2})
+
+
 def test_only_what_can_be_sent_again_is_kept_and_the_rest_is_counted() -> None:
     mix = Mix()
     mix.add(Counter({(b"GET", b"/"): 9, (b"POST", b"/cart"): 5, (b"GET", b"/reset/k3J9"): 3, (b"GET", b"/rare"): 1}))
