@@ -134,7 +134,7 @@ class History:
                 self._insert(run, there[path])
 
     def _insert(self, run: HistoryRun, stamp: str) -> None:
-        findings = json.dumps([verdict_json.finding(each) for each in run.findings], ensure_ascii=False)
+        findings = json.dumps([verdict_json.finding(each) for each in run.findings])
         row = (
             *(run.path, stamp, run.scenario, run.started_utc, run.branch, run.commit, json.dumps(run.tags)),
             *(None if run.outcome is None else run.outcome.value, run.reason, run.target, run.completed),

@@ -14,7 +14,7 @@ import pytest
 
 from harness import faults, probes
 from harness.clients.postgres import PostgresError
-from harness.clients.process_search import is_alive
+from harness.clients.process_search import SearchError, is_alive
 from harness.probes import _pod_usage, _process_meter, postgres_replication, process, run_cpu, sentinel
 from harness.probes._container_meter import CounterMeter
 from harness.probes._lag import KEPT, LagMeter
@@ -125,6 +125,41 @@ def test_counters_are_shares_of_the_time_in_between() -> None:
     assert (found["cpu_ratio"], found["cpu_throttled_ratio"]) == (1.5, 0.25)
     assert "cpu_ratio" not in meter.read(13.0, 2.0, later), "it has begun anew"
     assert meter.read(14.0, 2.5, later)["cpu_ratio"] == 0.5
+
+
+def test_every_figure_of_a_container_is_read_of_the_page_of_its_node() -> None:
+    """In the words of cAdvisor; what stands for the pod as a whole, or is of another kind, is none of it."""
+    web = '{container="web",id="/a/b",namespace="shop",pod="web-1"}'
+    page = "\n".join(
+        [
+            "# TYPE container_cpu_usage_seconds_total counter",
+            f"container_memory_working_set_bytes{web} 1024 5000",
+            f"container_cpu_usage_seconds_total{web} 2.5 6000",
+            f"container_cpu_cfs_periods_total{web} 30",
+            f"container_cpu_cfs_throttled_periods_total{web} 4",
+            f"container_cpu_cfs_throttled_seconds_total{web} 0.75",
+            f"container_oom_events_total{web} 1",
+            f"container_threads{web} 9",
+            'container_oom_events_total{container="",namespace="shop",pod="web-1"} 7',
+            'container_oom_events_total{container="POD",namespace="shop",pod="web-1"} 8',
+            "container_oom_events_total{container=} nonsense",
+        ]
+    )
+    figures = {"memory_working_set_bytes": 1024.0, "cpu_s": 2.5, "periods": 30.0, "throttled_periods": 4.0}
+    figures |= {"throttled_s": 0.75, "oom_kills": 1.0}
+    assert _pod_usage.on_page(page) == {("shop", "web-1", "web"): Usage(6.0, figures)}
+
+
+def test_who_is_known_to_listen_is_sampled_while_nobody_can_be_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(_: object) -> Any:
+        raise SearchError("no tables of sockets")
+
+    monkeypatch.setattr(process, "sockets_on", fails)
+    known: Any = {"port-80": SimpleNamespace(pid=7), "port-80/8": SimpleNamespace(pid=8)}
+    probe = process.Process(ports=(80, 443))
+    probe._find_ports(known)
+    assert probe._session.roots == known
+    assert probe._session.failures == [probes.Reading.failed("port-443", "no tables of sockets")]
 
 
 def test_periods_alone_are_enough_for_their_share_and_none_is_no_throttling() -> None:
@@ -277,6 +312,15 @@ def test_processes_are_searched_again_when_the_interval_is_over() -> None:
         for _ in range(2):
             assert len(list(probe.sample())) == 1
         assert probe._session.searches == searches
+
+
+def test_what_cannot_be_searched_is_no_figure_of_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(_: object) -> Any:
+        raise SearchError("no tables of sockets")
+
+    monkeypatch.setattr(run_cpu, "listeners", fails)
+    found = list(run_cpu.RunCpu(ports=(80,)).sample())
+    assert found == [probes.Reading.failed(run_cpu.SOURCE, "no tables of sockets", may_come=True)]
 
 
 @pytest.mark.parametrize(("there", "searched"), [({"a", "b"}, 0), ({"a"}, 1), (set[str](), 1)])
