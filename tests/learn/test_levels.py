@@ -188,6 +188,31 @@ def test_what_lacks_is_said_with_what_is_needed() -> None:
     assert (expected([2.0, 3.0], 1.5, 27.5).peaks, expected([2.0], 1.5, 9.0).known_days) == (2, 9.0)
 
 
+@pytest.mark.parametrize(
+    ("days", "peaks", "lacking"),
+    [
+        (28.0, 25, ""),
+        (27.9, 25, "27.9 days are known, and 28 are needed"),
+        (28.0, 24, "24 peaks were found, and 25 are needed"),
+        (28.0, 1, "1 peak was found, and 25 are needed"),
+        (1.0, 25, "1 days are known, and 28 are needed"),
+        (0.9, 25, "less than one day is known, and 28 are needed"),
+        (0.5, 24, "less than one day is known, and 28 are needed; 24 peaks were found, and 25 are needed"),
+    ],
+)
+def test_what_has_to_be_known_for_the_largest_spike_ahead(days: float, peaks: int, lacking: str) -> None:
+    told = expected([2.0 + n / 10 for n in range(peaks)], 1.5, days)
+    assert (told.inconclusive, told.threshold) == (lacking, 1.5)
+    assert [each.days for each in told.horizons] == ([] if lacking else [1, 2, 3, 5, 7]), "a third of the time known"
+
+
+def test_the_next_longer_horizon_is_that_of_some_days() -> None:
+    horizons = tuple(tail.Horizon(days, 1.0, 2.0, 3.0) for days in (1, 3, 7))
+    told = tail.Expected(1.5, 30, 21.0, horizons)
+    found = [told.within(days) for days in (0, 1, 2, 3, 4, 7, 8)]
+    assert [each and each.days for each in found] == [1, 1, 3, 3, 7, 7, None]
+
+
 @pytest.mark.parametrize("height", [3.0, 9.0])
 def test_a_trapezoid_is_fitted_with_its_edges(height: float) -> None:
     wanted = Fit("flash crowd", height, 300.0, 600.0, 450.0, 120.0, 1.0)
