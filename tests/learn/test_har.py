@@ -109,6 +109,12 @@ def test_what_is_no_har_is_refused_in_one_line(tmp_path: Path, text: str, told: 
     assert told in message and "a.har" in message and SECRET not in message
 
 
+def test_why_a_file_cannot_be_read_is_said(tmp_path: Path) -> None:
+    for path, why in ((tmp_path / "none.har", "No such file or directory"), (tmp_path, "Is a directory")):
+        with pytest.raises(ConfigurationError, match=why):
+            read_har(str(path))
+
+
 def test_nothing_is_written_over_unless_it_is_asked_for(tmp_path: Path) -> None:
     name = har(tmp_path / "shop.har", *VISIT)
     file = tmp_path / "visit.py"

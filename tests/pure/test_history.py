@@ -139,7 +139,14 @@ def wrong_findings(file: Path) -> None:
         connection.execute("UPDATE run SET findings = '[{}]'")
 
 
-@pytest.mark.parametrize("damage", [garbage, torn, cut, other_tables, wrong_rows, wrong_findings])
+def unseen(file: Path) -> None:
+    """Of a list that no query reads: seven pages are said to be free, and none is."""
+    whole = bytearray(file.read_bytes())
+    whole[36:40] = (7).to_bytes(4, "big")
+    file.write_bytes(whole)
+
+
+@pytest.mark.parametrize("damage", [garbage, torn, cut, unseen, other_tables, wrong_rows, wrong_findings])
 def test_a_damaged_file_is_said_and_made_anew(runs_dir: Path, damage: object) -> None:
     assert callable(damage)
     before = words(runs_dir)
@@ -162,6 +169,17 @@ def test_one_of_a_newer_version_is_left_as_it_is(runs_dir: Path) -> None:
         assert "schema 99" in history.notes[0]
     with sqlite3.connect(runs_dir / DATABASE) as connection:
         assert connection.execute("PRAGMA user_version").fetchone() == (99,)
+
+
+def test_the_number_of_the_schema_says_which_columns_there_are(three: Path) -> None:
+    """Who changes them gives it another number, or a file of before would be read wrongly."""
+    words(three)
+    with sqlite3.connect(three / DATABASE) as connection:
+        columns = " ".join(name for (name,) in connection.execute("SELECT name FROM pragma_table_info('run')"))
+    assert (database.VERSION, columns) == (
+        4,
+        "path stamp scenario started_utc branch revision tags outcome reason target completed plan findings",
+    )
 
 
 @pytest.mark.parametrize("version", range(1, database.VERSION))
@@ -289,6 +307,31 @@ def test_export_as_json_has_every_run_and_finding(three: Path) -> None:
     assert body["format"] == 1
     assert [each["outcome"] for each in body["runs"]] == ["PASS", "PASS", None]
     assert {each["criterion"] for each in body["runs"][0]["findings"]} >= {"latency_quantile", "recovery_time"}
+
+
+def test_a_run_is_exported_as_json_to_the_letter() -> None:
+    (run,) = stored_runs.history([1.5])
+    body = {
+        "format": 1,
+        "runs": [
+            {
+                "run": run.path,
+                "started_utc": "2026-03-00000",
+                "scenario": "login-herd",
+                "branch": "main",
+                "commit": "0" * 40,
+                "tags": ["a", "b"],
+                "outcome": "PASS",
+                "reason": "well",
+                "target": "http://a",
+                "completed": True,
+                "plan": {"scenario": "login-herd"},
+                "findings": [verdict_json.finding(run.findings[0])],
+            }
+        ],
+    }
+    told = export.as_json([replace(run, tags=("a", "b"), reason="well", target="http://a")])
+    assert told == json.dumps(body, indent=2) + "\n"
 
 
 def test_export_as_csv_has_one_row_a_figure(three: Path) -> None:

@@ -115,6 +115,13 @@ def test_the_criterion_says_what_is_possible_and_what_would_tell(
     assert unclear.reason.endswith(" are possible, a longer recovery would tell")
 
 
+def test_what_was_given_back_is_no_gain_of_another_stretch() -> None:
+    """100 MB, then 80, and after a restart 60: nothing was gained, to the byte."""
+    found = measured(process("api", lambda t: 100 if t < 40 else 80 if t < 50 else 60, starts=(50,)))
+    assert figures(found) == (0, 0, 0, 100, 60)
+    assert figures(measured(process("api", steady), process("old", lambda t: 100 - t, range(60))))[:3] == (10, 10, 10)
+
+
 def test_what_a_process_might_have_given_back_before_it_ended_is_in_the_upper_end_only() -> None:
     """It had grown by 50 MB in the spike; in the recovery it gained nothing, and began afresh at 70 s."""
     found = measured(process("api", lambda t: 100 if t < 30 or t >= 70 else 150, starts=(70,)))

@@ -57,7 +57,9 @@ class PoolSaturation(Criterion):
 
     def _reason(self, climb: tuple[Level, ...]) -> str:
         best = max(climb, key=lambda level: level.good_per_s)
-        served = f"{best.good_per_s:.0f} requests/s of the {best.capacity_per_s or 0:.0f} that the pool can serve"
+        served = f"{best.good_per_s:.0f} requests/s"
+        if best.capacity_per_s is not None:
+            served += f" of the {best.capacity_per_s:.0f} that the pool can serve"
         full = levels.saturated(climb, self.use_ratio)
         if not full:
             fullest = max(climb, key=lambda level: level.use_ratio or 0.0)
