@@ -195,6 +195,15 @@ def test_ranks_of_fewer_independent_requests_are_those_of_as_large_a_share(
     assert (low, high) == pytest.approx((ranks[0] * 1000, ranks[1] * 1000), rel=2e-3)
 
 
+def test_of_seconds_that_are_worth_two_requests_the_lower_end_of_a_third_quartile_is_open() -> None:
+    """Ten slow seconds after thirty quick ones. Both of two are above it in (1/4)² = 6 % of cases, which is more than
+    2.5 %; all of three would be in 1.6 %.
+    """
+    quick, slow = (Tally(10, 10, {}, 0, {latency_us: 10}) for latency_us in (1000, 2000))
+    found = intervals.latency_quantile_us([*[quick] * 30, *[slow] * 10], 0.75)
+    assert (found.low, found.high) == (0.0, 2000.0)
+
+
 def test_of_six_requests_the_interval_of_the_median_goes_from_the_least_to_the_largest() -> None:
     """It holds with 96.9 %, 1 − 2 · ½⁶; of five nobody knows how little it may be."""
     latency = {histogram.bucket_index(us): 1 for us in (1000, 2000, 3000, 4000, 5000, 6000)}

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 from harness import criteria
+from harness.analysis.processes import processes
+from harness.analysis.restarts import Restart, stretches
 from harness.criteria.recovery import _leak_search, _memory
 from harness.criteria.recovery._leak import Growth as Leak
 from harness.criteria.recovery._memory import MemoryGain, growth
@@ -67,6 +69,14 @@ def restarted(t: int) -> float:
 
 def test_a_process_that_goes_on_has_gained_what_it_has_more() -> None:
     assert figures(measured(process("api", steady))) == (10, 10, 10, 200, 210)
+
+
+def test_a_start_after_which_nothing_was_read_until_the_next_has_no_stretch() -> None:
+    seen = [each for each in process("api", lambda _: 100) if not 45 <= each.t < 55]
+    (one,) = processes(replace(RUN, probes=tuple(seen))).values()
+    anew = [Restart("api", at_s - 1, at_s, "pid 1, then 2", True) for at_s in (20.0, 45.0, 55.0, 91.0)]
+    found = [(float(t[0]) // 1, float(t[-1]) // 1) for t, _ in stretches(one, anew, 20, 91)]
+    assert found == [(20, 44), (55, 90)]
 
 
 def test_stretches_are_added_up() -> None:

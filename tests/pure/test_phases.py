@@ -209,6 +209,11 @@ def test_slices_are_grouped_by_phase_and_name() -> None:
     assert list(phases.by_phase_and_name(of())) == ["baseline", "spike", "recovery"]
 
 
+def test_statuses_that_are_as_frequent_are_told_in_their_order() -> None:
+    pieces = [dataclasses.replace(at(30, count=n), status=status) for status, n in ((503, 2), (200, 2), (404, 3))]
+    assert list(tallies.statuses(pieces).items()) == [(404, 3), (200, 2), (503, 2)]
+
+
 def test_tallies_that_grow_are_sums_in_any_order() -> None:
     one, other = tallies.RunningTally(), tallies.RunningTally()
     for each in (at(30, count=2), at(30, outcome="timeout", count=3), at(30, outcome="timeout", count=0)):
