@@ -161,6 +161,17 @@ def test_peaks_come_by_poisson_or_in_clusters_with_so_many_times_the_variance(di
     assert float(model._beyond_of(np.array([none]), mean)[0]) == pytest.approx(beyond)
 
 
+def test_the_largest_of_peaks_in_clusters_is_told_by_their_formula() -> None:
+    """Two exponential ones a day, with four times the variance: none of ten days is beyond x with the probability
+    (1 + 3·exp(−x))^(−20/3).
+    """
+    excesses = np.array([-math.log(1 - (place + 0.5) / 1000) for place in range(1000)])
+    told = tail._Model(excesses, 500.0, 4.0, np.random.default_rng(1)).horizon(10, 1.5)
+    low, middle, high = (1.5 - math.log((p ** (-3 / 20) - 1) / 3) for p in (0.05, 0.5, 0.95))
+    assert told.low_m == pytest.approx(low, abs=0.1) and told.middle_m == pytest.approx(middle, abs=0.12)
+    assert told.high_m > high, "how long the tail is, is known no better than a thousand of them tell"
+
+
 def test_a_history_without_a_peak_is_taken_for_one_with_one() -> None:
     """Where peaks come thirty at a time, one in thirty histories has none, and nobody would have asked of it."""
     model = _model(30.0)
@@ -283,6 +294,20 @@ def test_a_weekday_that_is_a_half_of_its_usual_level_has_the_factor_of_a_half() 
     days = usual.copy()
     days[5::7] = 2.0
     assert level._weekday_factors(days, usual)[[12, 19]].tolist() == [0.5, 0.5]
+
+
+def test_a_weekday_on_which_nobody_comes_has_no_factor() -> None:
+    """Nothing is no share of the week before it."""
+    usual = np.ones((22, 4))
+    days = usual.copy()
+    days[6::7] = 0.0
+    assert level._weekday_factors(days, usual).tolist() == [1.0] * 22
+
+
+def test_the_mean_of_one_is_itself_and_of_none_is_unknown() -> None:
+    found = level._means(np.array([4.0, 6.0, math.nan, 8.0]), np.array([0, 2, 1, 2]), 4, True)
+    assert found[[0, 2]].tolist() == [4, 7] and np.isnan(found[[1, 3]]).all()
+    assert np.isnan(level._means(np.array([4.0]), np.array([0]), 1, False)).all()
 
 
 def test_a_weekday_is_what_it_was_in_the_four_weeks_before() -> None:

@@ -24,7 +24,7 @@ from harness.history.stored_run import NOT_JUDGED, Filter, paths, read_run
 from harness.recording.file import FILE_NAME
 from harness.runs import VERDICT
 from harness.verdict import judge
-from reports import verdict_json
+from reports import suite_part, verdict_json
 from tests import stored_runs
 from tests.pure.test_kept_recordings import KEPT
 
@@ -270,6 +270,19 @@ def test_what_is_no_run_is_none(runs_dir: Path) -> None:
     (runs_dir / stored_runs.named(8) / FILE_NAME).write_text("{}\n")
     with History(runs_dir) as history:
         assert len(history.runs()) == 3
+
+
+@pytest.mark.parametrize("most_bytes", [None, -1, 0], ids=["a link", "one byte too many", "just as large"])
+def test_a_verdict_that_is_a_link_or_too_large_is_none(
+    runs_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most_bytes: int | None
+) -> None:
+    verdict = runs_dir / stored_runs.named(1) / VERDICT
+    if most_bytes is None:
+        verdict.symlink_to(verdict.rename(tmp_path / "elsewhere"))
+    else:
+        monkeypatch.setattr(suite_part, "MOST_BYTES", verdict.stat().st_size + most_bytes)
+    run = read_run(runs_dir, stored_runs.named(1))
+    assert run is not None and run.word == ("PASS" if most_bytes == 0 else NOT_JUDGED)
 
 
 def test_a_directory_without_runs_is_left_as_it_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

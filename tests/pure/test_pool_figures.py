@@ -89,6 +89,7 @@ def instants(text: str) -> list[Instant]:
     [
         ("xxx....xxxxxxxxx....", (17, 9, (7, 15))),  # given back after three, in four on end
         ("....xxxxxwwww...xxxx", (20, 13, (4, 12))),
+        ("....xxx....xxxxx....", (20, 8, (11, 15))),  # the longer of two
         ("xxx...xxxxxxxxx...xx", None),  # three are too few to have been given back
         ("xxxxxxxxxxxxxxxx....", None),
         ("....................", None),
@@ -241,6 +242,16 @@ def test_of_a_pool_that_is_never_saturated_it_is_told_how_full_it_was(held: set[
     found = judged("pool_saturation", dataclasses.replace(run, slices=tuple(slices)), requests="GET *")
     assert found.outcome is PASS and found.figure == pytest.approx(10, rel=1e-3)
     assert found.reason == f"never saturated: at most 30 % in use, in spike; {reason}"
+    # Of its first sample in each of the levels nobody knows how large it was.
+    sizeless = [
+        dataclasses.replace(sample, values={"in_use": sample.values["in_use"]}) if sample.t in (1.5, 11.5) else sample
+        for sample in run.probes
+    ]
+    untold = judged(
+        "pool_saturation", dataclasses.replace(run, slices=tuple(slices), probes=tuple(sizeless)), requests="GET *"
+    )
+    assert untold.outcome is PASS
+    assert untold.reason == f"how much of it was in use is not known, as its size was not always told; {reason}"
     unread = dataclasses.replace(run, slices=tuple(slices), probes=run.probes[20:])
     found = judged("pool_saturation", unread, requests="GET *")
     assert found.reason == "api was never read from baseline to spike: what it holds is not known"
