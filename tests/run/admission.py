@@ -28,8 +28,10 @@ WATCHED_S = 3.0
 
 class Admission:
     """``fewest`` go at once in any case, and up to ``most`` while ``used_s`` grows slowly enough: seconds that all
-    ``cores`` were in use since whenever, added up. Who takes the place of one that has ended is not waited for: as short
-    as most are, there would never be a time in which none begins.
+    ``cores`` were in use since whenever, added up.
+
+    Who takes the place of one that has ended begins at once: as short as most are, there is hardly a time in which none
+    begins.
     """
 
     def __init__(
