@@ -1,7 +1,7 @@
 """Ground truth of the login herd.
 
 - ``session_leak``: ``memory_growth`` fails near the bytes that the fault says it kept, and it kept one session a login.
-- ``slow_drain``: ``recovery_time`` passes near the seconds that the fault was given.
+- ``slow_drain``: ``recovery_time`` passes near the instant until which the target says that it was degraded.
 - ``latency_quantile``, and for the leak ``recovery_time``, also depend on how busy the machine is: told, not judged.
 """
 
@@ -13,9 +13,16 @@ from tests.ground_truth.frame import FAIL, INCONCLUSIVE, PASS, Case, Compared, R
 
 LEAK_BYTES_PER_LOGIN = 400_000
 LEAK_TOLERANCE_RATIO = 0.15
-DRAIN_TOLERANCE_S = 1.5
-WIDEST_S = 4.0
-"""Of the interval of a recovery that says anything of one that takes five seconds."""
+DRAINING_LOGINS = 100
+"""Herd of the drains: it has been answered before the shortest of them is over, also where others take most of the CPU
+(500 took 11 s of a busy machine). Then its own queue would be what is found.
+"""
+BURST_LOGINS = 20
+"""In one process, after which the fault begins: more than the canary stream has in any second."""
+WINDOW_S = 1.0
+"""A recovery is told by the beginning of a window, the one in which it was or the next."""
+ARRIVAL_S = 0.25
+"""The first of a herd have come into a process so soon after the release."""
 FEW_LOGINS = 10
 """So many logins may have been counted that the recording does not have as answered well: before its first second, or
 answered when the run was over.
@@ -38,12 +45,21 @@ def _kept(found: Run) -> Compared:
 
 
 def _drained(found: Run) -> Compared:
-    finding, truth = found.finding("recovery_time"), found.case.parameters["seconds"]
-    figure, (low, high) = finding.figure, finding.interval or (None, None)
-    # The interval is of whole seconds on both sides, and the herd's own logins come after the fault on a slow machine.
-    covers = low is not None and high is not None and low <= truth <= high <= low + WIDEST_S
-    near = figure is not None and (abs(figure - truth) <= DRAIN_TOLERANCE_S or covers)
-    return Compared([] if near else [f"{figure} s found, {truth} s true"], figure, truth, "s")
+    figure, truth = found.finding("recovery_time").figure, _degraded_s(found)
+    near = figure is not None and -WINDOW_S <= figure - truth <= WINDOW_S + ARRIVAL_S
+    return Compared([] if near else [f"{figure} s found, {truth:.2f} s true"], figure, truth, "s")
+
+
+def _degraded_s(found: Run) -> float:
+    """From the end of the spike until the target delayed no login any more, by its own clock.
+
+    That is longer than the seconds that the fault was given: they begin when the burst is over *in the target*, a
+    second after nearly the last login of the herd has come into a process, which takes from some tenths of a second to
+    seconds. The spike began when the first had come.
+    """
+    spike = found.recording.phase("spike")
+    assert spike is not None
+    return found.account["degraded_until"] - found.account["degraded_from"] - spike.duration_s
 
 
 def leaked_bytes(recording: Recording, kept_bytes: float) -> float:
@@ -67,11 +83,13 @@ def _answered(recording: Recording) -> int:
 
 def _slow_drain(seconds: int) -> Case:
     return Case(
-        *(f"slow_drain {seconds} s", "login_herd", "slow_drain", {"seconds": seconds}, {"recovery_time": PASS}),
+        *(f"slow_drain {seconds} s", "login_herd", "slow_drain"),
+        parameters={"seconds": seconds, "burst_logins": BURST_LOGINS},
+        expected={"recovery_time": PASS},
         follow=frozenset({"latency_quantile"}),
         rest=INCONCLUSIVE,
         check=_drained,
-        options=flags(recovery_s=seconds + 15),
+        options=flags(herd_users=DRAINING_LOGINS, recovery_s=seconds + 15),
     )
 
 

@@ -152,9 +152,9 @@ def _judge(
     state = State.NOT_RECOVERED if not recovered else State.RECOVERED if degraded else State.NOT_DEGRADED
     bad_windows = np.flatnonzero(not_normal | single)
     begun = int(bad_windows[0]) if len(bad_windows) and degraded else None
-    until = max(first_after, int(bad_windows[-1]) + 1 if len(bad_windows) else 0, middle or 0 if degraded else 0)
-    until = count if not recovered else until
-    since = seen.part(slice(max(first_after, middle or 0) if degraded else first_after, None))
+    back_at = middle if degraded and middle is not None else first_after
+    until = max([back_at, *(int(at) + 1 for at in bad_windows[-1:])]) if recovered else count
+    since = seen.part(slice(back_at, None))
     bursts = normal.bursts(since, single[count - len(since.start_s) :]) if recovered else None
     quality = seen.quality[:until][seen.evident[:until]]
     return Recovery(
