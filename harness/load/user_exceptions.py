@@ -28,6 +28,7 @@ from locust.env import Environment
 from locust.exception import InterruptTaskSet, RescheduleTask, RescheduleTaskImmediately, StopTest, StopUser
 
 from harness.clients.address import strip_url
+from harness.load.http.errors import NotJsonError
 from harness.recording.marks import ExceptionMark
 from harness.safe_text import without_values
 
@@ -148,6 +149,9 @@ class UserExceptions:
 
     def _on_user_error(self, exception: Exception, user_instance: Any = None, **_: Any) -> None:
         where = vars(exception).pop(_WHERE, "") or ("task" if _IN_TASK in _callers(exception) else "on_start")
+        if _is_of_answer(exception) and where == "task":
+            self._on_iteration_failed()
+            return
         if not _was_told(exception, _EVENT, by=_GREENLET):  # or a task has waited for a greenlet that had raised it
             self.note(exception, where, user_instance)
         if where == "task":
@@ -213,6 +217,8 @@ class _Once(logging.Filter):
                 self._exceptions.note(error, "event listener")
         elif record.name == "root":
             return True  # a line of the user's own, about an error that was caught
+        if _is_of_answer(error) and _IN_TASK in _callers(error):
+            return False
         return self._exceptions.is_first_to_be_printed(error)
 
 
@@ -243,6 +249,10 @@ def _walk(error: BaseException) -> Iterator[tuple[FrameType, int]]:
             return
         first = first or frame.f_code
         yield frame, line
+
+
+def _is_of_answer(error: BaseException) -> bool:
+    return isinstance(error, NotJsonError) and error.counts_as_answer
 
 
 def _callers(error: BaseException) -> set[CodeType]:

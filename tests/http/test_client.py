@@ -20,6 +20,7 @@ from locust.exception import InterruptTaskSet
 
 from harness.load.http import ContentEncodingError, HttpClient, ProtocolError, Response, ResponseLimits, TooLargeError
 from harness.load.http.cookies import Cookies
+from harness.load.http.errors import NotJsonError
 from harness.load.http.response import decode_content
 from harness.load.outcomes import outcome_of
 from tests.http.conftest import Make
@@ -90,6 +91,20 @@ def test_with_blocks(make: Make) -> None:
             response.js = response.text
         assert made.outcomes == ["wrong answer", "ok", "http 500", "wrong answer", "ok", "ok"]
         assert made.events[-1]["name"] == "renamed" and made.events[-1]["response"] is response
+
+
+def test_what_had_failed_keeps_its_cause_whatever_is_raised_in_its_block(make: Make) -> None:
+    """Users ask for the JSON of an answer that is an error page, or of none; that they do is not why it failed."""
+    with scripted([READ, BAD, READ, BAD, READ, OK]) as server:
+        made = make(server.url)
+        for error in (NotJsonError, KeyError, NotJsonError):
+            with pytest.raises(error), made.get("/", catch_response=True) as response:
+                assert response.json()["order"] if error is NotJsonError else {}["order"]
+        assert made.outcomes == ["http 500", "http 500", "not JSON"]
+    made = make("http://127.0.0.1:1")
+    with pytest.raises(NotJsonError) as raised, made.get("/", catch_response=True) as response:
+        response.json()
+    assert made.outcomes == ["connection refused"] and raised.value.counts_as_answer
 
 
 def test_with_blocks_that_are_not_asked_for(make: Make) -> None:

@@ -13,6 +13,7 @@ from gevent.pool import Group
 from locust.env import Environment
 from locust.exception import StopUser
 
+from harness.load.http.errors import NotJsonError
 from harness.load.user_exceptions import UserExceptions
 
 
@@ -60,6 +61,37 @@ def test_a_listener_that_raises_is_counted_each_time_and_printed_once(
         environment.events.spawning_complete.fire(user_count=1)
     assert counted(exceptions) == {"event listener": 3}
     assert len(caplog.records) == 1
+
+
+def test_an_answer_by_which_its_request_has_failed_is_no_exception_of_users_code(
+    environment: Environment, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Where the request had not failed by it, nobody else counts it."""
+
+    class Buyer(locust.User):
+        in_block = True
+
+        @locust.task
+        def buy(self) -> None:
+            if hasattr(self, "has_bought"):
+                raise StopUser
+            self.has_bought = True
+            error = NotJsonError("Expecting value", "", 0)
+            error.counts_as_answer = self.in_block
+            raise error
+
+        def wait_time(self) -> float:
+            return 0
+
+    cut_short: list[None] = []
+    noted = UserExceptions(lambda: cut_short.append(None))
+    noted.listen(environment)
+    for Buyer.in_block, counts in ((True, {}), (False, {"task": 1})):
+        Buyer(environment).start(Group()).join(5)
+        assert counted(noted) == counts
+        assert len(caplog.records) == len(counts)
+    noted.close()
+    assert len(cut_short) == 2, "the rest of either task was not done"
 
 
 def test_an_error_that_is_made_once_counts_each_time_that_it_is_raised(

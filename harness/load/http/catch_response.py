@@ -16,6 +16,7 @@ from locust.exception import (
     StopUser,
 )
 
+from harness.load.http.errors import NotJsonError
 from harness.load.http.response import Response
 
 _NOT_A_FAILURE = (
@@ -66,8 +67,11 @@ class ResponseContextManager(Response):
         elif isinstance(self._manual, Exception):
             self.request_meta["exception"] = self._manual
         elif error is not None and not isinstance(error, _NOT_A_FAILURE):
-            self.request_meta["exception"] = error
+            if self.request_meta.get("exception") is None:  # what had failed before keeps its cause
+                self.request_meta["exception"] = error
             passed_on = not isinstance(error, ResponseError)
+            if isinstance(error, NotJsonError):
+                error.counts_as_answer = True
         self._fire(**self.request_meta)
         return not passed_on
 

@@ -15,6 +15,8 @@ class NotJsonError(HttpError, JSONDecodeError):
     """The body is not JSON, where whoever asked for it takes it for that."""
 
     outcome = "not JSON"
+    counts_as_answer = False
+    """Whether the request has failed by it: then it is the answer's fault, and no exception in the user's code."""
 
 
 class UnexpectedStatusError(HttpError):
