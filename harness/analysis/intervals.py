@@ -36,7 +36,7 @@ class Estimated:
     low: float
     high: float
     only: str = ""
-    """Where the requests say nothing of any others, why."""
+    """Where the requests say nothing of any others, why; or of what in others they say nothing."""
     is_sample: bool = True
     """Whether they show, by their own seconds, how others differ. They do where ``only`` is no more than that they are
     too few to have met what comes once in some minutes.
