@@ -13,7 +13,7 @@ import socketio.packet as packets
 from locust import task
 
 import harness
-from harness.load.websocket import WebSocketUser
+from harness.load.websocket import Deliveries, WebSocketUser
 from harness.recording import CriterionSpec
 from shapes import avalanche
 
@@ -29,8 +29,7 @@ class Chatter(WebSocketUser):
     @task
     def chat(self):
         """The herd stays until the end; the others look in, say one thing, and leave."""
-        if not self.in_herd:
-            self.connection_name = "canary"  # or whoever leaves in the drop would be waited for as one who was dropped
+        self.connection_name = "" if self.in_herd else "canary"  # or who leaves in the drop would count as dropped
         self.open()
         if not self.in_herd:
             self.listen(time.monotonic() + 1)  # until it has joined
@@ -50,14 +49,14 @@ class Chatter(WebSocketUser):
 
     def say(self, event, data):
         self.last_id += 1
-        self.asked_s[self.last_id] = time.monotonic()
+        self.deliveries.sent("say", self.last_id, time.monotonic())
         self.send_packet(packets.Packet(packets.EVENT, [event, data], id=self.last_id))
 
     def send_packet(self, packet):
         self.send(engine.Packet(engine.MESSAGE, packet.encode()).encode())
 
     def on_open(self):
-        self.joined, self.opened_s, self.last_id, self.asked_s = False, time.monotonic(), 0, {}
+        self.joined, self.opened_s, self.last_id, self.deliveries = False, time.monotonic(), 0, Deliveries(self)
 
     def on_message(self, message):
         frame = engine.Packet(encoded_packet=message)
@@ -75,16 +74,12 @@ class Chatter(WebSocketUser):
             self.joined = True
             self.observe("greeting", self.name, self.opened_s, self.arrived_s)
         elif packet.packet_type == packets.ACK:
-            asked_s = self.asked_s.pop(packet.id, None)
-            outcome = "doubled" if asked_s is None else "ok"
-            self.observe("message", "say", asked_s or self.arrived_s, self.arrived_s, outcome)
+            self.deliveries.answered("say", packet.id, self.arrived_s)
 
     def on_end(self, ended_s):
         if not self.joined and self.opened_s < ended_s - NEVER_MIND_S:
             self.missing(f"greeting {self.name}", "lost", self.opened_s)  # connected, to nobody who answers
-        for asked_s in self.asked_s.values():
-            if asked_s < ended_s - NEVER_MIND_S:
-                self.missing("message say", "lost", asked_s)
+        self.deliveries.settle(ended_s - NEVER_MIND_S)
 
 
 class Crowd(avalanche.Avalanche):

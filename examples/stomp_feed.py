@@ -14,7 +14,7 @@ from stomp.protocol import Protocol12
 from stomp.utils import convert_frame, encode, pack, parse_frame
 
 import harness
-from harness.load.websocket import WebSocketUser
+from harness.load.websocket import Deliveries, WebSocketUser
 from harness.recording import CriterionSpec
 from shapes import avalanche
 
@@ -52,12 +52,13 @@ class Follower(WebSocketUser):
 
     def on_open(self):
         self.topic, self.said, self.silent_turns = f"/topic/{uuid.uuid4()}", 0, 0
-        self.asked_s = {"CONNECT": time.monotonic()}  # by what has to come
+        self.deliveries = Deliveries(self)
+        self.await_answers("CONNECT")
         self.stomp.connect("guest", "guest", headers={"heart-beat": HEART_BEATS_MS}, with_connect_command=True)
 
     def say(self):
         self.said += 1
-        self.asked_s[f"SEND {self.said}"] = self.asked_s[f"MESSAGE {self.said}"] = time.monotonic()
+        self.await_answers(f"SEND {self.said}", f"MESSAGE {self.said}")
         self.stomp.send(self.topic, str(self.said), receipt=f"SEND {self.said}")
 
     def on_message(self, message):
@@ -66,7 +67,7 @@ class Follower(WebSocketUser):
         match frame and frame.cmd:  # None: a heart-beat
             case "CONNECTED":
                 self.on_answer("CONNECT")
-                self.asked_s["SUBSCRIBE"] = time.monotonic()
+                self.await_answers("SUBSCRIBE")
                 self.stomp.subscribe(self.topic, "1", ack="client-individual", receipt="SUBSCRIBE")
             case "RECEIPT":
                 self.on_answer(frame.headers["receipt-id"])
@@ -77,17 +78,17 @@ class Follower(WebSocketUser):
                 self.on_answer(f"MESSAGE {frame.body.decode()}")
             case "ERROR":
                 self.give_up("ERROR frame")  # a broker may leave the connection open
-        return not self.in_herd and not self.asked_s
+        return not self.in_herd and not self.deliveries.awaits_any
+
+    def await_answers(self, *answers):
+        for answer in answers:
+            self.deliveries.sent(answer.split()[0], answer, time.monotonic())
 
     def on_answer(self, answer):
-        asked_s = self.asked_s.pop(answer, None)
-        outcome = "doubled" if asked_s is None else "ok"
-        self.observe("message", answer.split()[0], asked_s or self.arrived_s, self.arrived_s, outcome)
+        self.deliveries.answered(answer.split()[0], answer, self.arrived_s)
 
     def on_end(self, ended_s):
-        for answer, asked_s in self.asked_s.items():
-            if asked_s < ended_s - NEVER_MIND_S:
-                self.missing(f"message {answer.split()[0]}", "lost", asked_s)
+        self.deliveries.settle(ended_s - NEVER_MIND_S)
 
 
 class Crowd(avalanche.Avalanche):

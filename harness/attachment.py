@@ -92,7 +92,8 @@ def attach(
     known = attached_scenario()
     if known is not None:
         if known.name != name:
-            _give_up(ConfigurationError(f"two scenarios, {known.name} and {name}: load one file at a time"))
+            remedy = "load one file at a time, and keep what both use in a file without harness.attach"
+            _give_up(ConfigurationError(f"two scenarios, {known.name} and {name}: {remedy}"))
         return
     given = {"criteria": criteria, "probes": probes, "faults": faults}
     problems = [_unknown(name, keyword) for keyword in unknown]

@@ -12,6 +12,7 @@ import importlib
 import pkgutil
 import traceback
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, is_dataclass
 from pathlib import Path
 from types import ModuleType
@@ -104,9 +105,11 @@ class Folder:
     def modules(self) -> Mapping[str, str]:
         """Name of each → its module, in alphabetical order. Raises ConfigurationError for two of one name.
 
-        Read again when a file has come or gone: a verdict asks for it many times.
+        Read again when a file has come or gone.
         """
         changed_ns, found = _known.get(self.package, ({}, {}))
+        if self.package in _held:
+            return found
         if not changed_ns or any(_changed_ns(folder) != then_ns for folder, then_ns in changed_ns.items()):
             changed_ns, found = dict[Path, int](), dict[str, str]()
             for name, module in sorted(_modules_in(self.package, changed_ns)):
@@ -117,6 +120,20 @@ class Folder:
                 found[name] = module
             _known[self.package] = changed_ns, found
         return found
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Meanwhile nobody looks whether a file has come or gone: for what asks for its plug-ins again and again, and
+        should find the same ones each time, as a verdict does.
+        """
+        self.modules()
+        is_outermost = self.package not in _held
+        _held.add(self.package)
+        try:
+            yield
+        finally:
+            if is_outermost:
+                _held.discard(self.package)
 
     def available(self) -> tuple[str, ...]:
         """The names of all of them, in alphabetical order."""
@@ -130,7 +147,7 @@ class Folder:
             remedy = f"Did you mean {meant}?" if meant else f"Choose one of: {', '.join(modules)}"
             raise ConfigurationError(f"There is no {self.kind} {name!r}. {remedy}")
         module = loaded(modules[name])
-        # Kept there, because a verdict asks for each a dozen times; a module that is reloaded has another one.
+        # Kept there, because a verdict asks for each several times; a module that is reloaded has another one.
         kept = vars(module).get(_CLASS)
         if kept is None or vars(module).get(kept[0].__name__) is not kept[0]:
             kept = vars(module)[_CLASS] = (self._class_in(module),)  # in a tuple, or it would be a second one there
@@ -181,6 +198,8 @@ class Folder:
 _CLASS = "_class_of_the_plug_in"
 _known: dict[str, tuple[dict[Path, int], dict[str, str]]] = {}
 """Package → its folders, each with when it was last changed, and what was found in them then."""
+_held: set[str] = set()
+"""Packages at whose folders nobody looks just now."""
 
 
 def _modules_in(package: str, changed_ns: dict[Path, int]) -> Iterator[tuple[str, str]]:

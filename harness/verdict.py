@@ -28,6 +28,7 @@ DEMO = "The built-in demo was tested, because no host was named"
 """Begins the reason of such a verdict, and with it every report: it says nothing about a service of anybody's own."""
 
 
+@criteria_folder.held()
 def judge(recording: Recording, criteria: Sequence[CriterionSpec] | None = None) -> Verdict:
     """Judges a recording by the given criteria, or by those of its header.
 
@@ -160,7 +161,7 @@ def _void(recording: Recording, specs: Sequence[CriterionSpec], findings: Sequen
         for spec, finding in zip(specs, findings, strict=True)
         if finding.voids and finding.outcome is not Outcome.PASS
     ]
-    guards.sort(key=lambda each: -explains_as_guard(each[0]))
+    guards.sort(key=lambda each: explains_as_guard(each[0]), reverse=True)
     result = []
     for spec, finding in zip(specs, findings, strict=True):
         missed = _missed(recording, spec) if finding.outcome is Outcome.INCONCLUSIVE else ""

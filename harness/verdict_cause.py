@@ -22,15 +22,9 @@ a spike that was not delivered may all come of it, so it is named before them.
 """
 
 
-EXPLAINS_ALL = 3
-"""How much a finding explains that is no consequence of another."""
-
-
-def explains_as_guard(finding: Finding) -> int:
-    """How much one that voids explains the others that do."""
-    if finding.criterion in CAUSES:
-        return 2
-    return int(_is_of_the_measurement(finding))
+def explains_as_guard(finding: Finding) -> tuple[bool, ...]:
+    """How much one that voids explains the others that do: a cause most, then a measurement that was disturbed."""
+    return finding.criterion in CAUSES, _is_of_the_measurement(finding)
 
 
 def outcome_in_words(recording: Recording, findings: Sequence[Finding], listed: int) -> tuple[Outcome, str]:
@@ -55,7 +49,7 @@ def outcome_in_words(recording: Recording, findings: Sequence[Finding], listed: 
     end = recording.end
     if outcome is not Outcome.FAIL and end is not None and end.stopped_early:
         # Why it was ended is said before; what is named is what else is wrong.
-        others = [each for each in worst if end.reason not in each.reason and _explains(each) >= EXPLAINS_ALL]
+        others = [each for each in worst if end.reason not in each.reason and any(_explains_all(each))]
         if not others:
             findings_are = "1 finding is" if len(worst) == 1 else f"{len(worst)} findings are"
             return outcome, f"{findings_are} {outcome.value}."
@@ -64,17 +58,19 @@ def outcome_in_words(recording: Recording, findings: Sequence[Finding], listed: 
     return outcome, f"{first.title}: {first.reason}{more}."
 
 
-def _explains(finding: Finding) -> int:
-    """How much an INCONCLUSIVE finding explains the others: a broken run most, then a target that answers nobody well,
-    a measurement that was disturbed, what voids, and any guard.
+def _explains(finding: Finding) -> tuple[bool, ...]:
+    """How much an INCONCLUSIVE finding explains the others: what is no consequence of another most, then what voids,
+    and any guard.
     """
-    if finding.criterion == RUN_COMPLETE:
-        return 5
-    if finding.criterion == BASELINE_HEALTHY and finding.figure == 1:
-        return 4  # who answers nobody is not merely slow
-    if _is_of_the_measurement(finding):
-        return EXPLAINS_ALL
-    return 2 if finding.voids else int(finding.is_guard)
+    return *_explains_all(finding), bool(finding.voids), finding.is_guard
+
+
+def _explains_all(finding: Finding) -> tuple[bool, ...]:
+    """In which way it is no consequence of another: a broken run, a target that answers nobody well (who does so is not
+    merely slow), a measurement that was disturbed.
+    """
+    answers_nobody = finding.criterion == BASELINE_HEALTHY and finding.figure == 1
+    return finding.criterion == RUN_COMPLETE, answers_nobody, _is_of_the_measurement(finding)
 
 
 def _is_of_the_measurement(finding: Finding) -> bool:

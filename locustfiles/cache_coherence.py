@@ -10,35 +10,35 @@ import random
 from locust import task
 
 import harness
-from harness.faults import PlannedFault, load
 from harness.load.users import valkey
 from harness.load.users.items import ItemOptions, ItemUser
+from harness.load.users.reference_target import outage_of
 from harness.plugins import parameter
 from harness.recording import CriterionSpec
 from shapes import step
 
-HOT, HOT_SHARE = 0, 0.8
-
 
 class Visitor(ItemUser, valkey.ValkeyUser):
-    """The first users own an item each: only they write it, so its versions follow each other. The others read."""
+    """The first users own an item each, and write it. The others read, most of them the hot one; a few read from a
+    replica, and some work on the cache itself.
+    """
 
     def on_start(self):
-        self.version, self.place = 0, self.number - self.options.keys
+        self.place = self.number - self.options.keys  # among those who own none
         self.is_direct = self.options.valkey and self.place >= 0 and self.place % 5 == 0
         if self.is_direct:
             self.connect_valkey(self.options.valkey)
 
     @task
     def take_turn(self):
-        if self.place < 0 and not (self.number == HOT and self.version):
-            self.version += self.renew_item(self.key(self.number), self.version + 1)
-        elif self.is_direct:
+        if self.renew_own_item(self.number):
+            return
+        if self.is_direct:
             self.work_on_valkey()
         elif self.place > 0 and self.place % 10 == 1:
             self.read_item(self.any_key(), via="replica", query="?read=replica")
         else:
-            self.read_item(self.key(HOT) if random.random() < HOT_SHARE else self.any_key())
+            self.read_hot_or_any_item()
 
     def work_on_valkey(self):
         self.version += 1  # of a plain key of our own
@@ -53,12 +53,6 @@ class ManyReaders(step.Step):
 
 class Options(ItemOptions, valkey.ValkeyOptions):
     outage_s: float = parameter(8.0, "how long the reference target's cache is away after the crowd; 0: not at all")
-
-
-def outage(options):
-    if options.target_state and options.outage_s:
-        frozen = load("stop_process", status_file=options.target_state, role="valkey")
-        yield PlannedFault(frozen, at="recovery+5", for_s=options.outage_s)
 
 
 READERS = ("stale_reads", "monotonic_reads", "read_your_writes", "linearizability", "stampede")
@@ -76,6 +70,6 @@ harness.attach(
     ],
     options=Options,
     reference={"TARGET_ITEMS_TTL_S": "3", "TARGET_ITEMS_LOAD_MS": "100"},
-    faults=outage,
-    checks=lambda options: valkey.problems(options.valkey, options.allow_host) if options.valkey else (),
+    faults=lambda options: outage_of(options, "valkey", at="recovery+5", for_s=options.outage_s),
+    checks=valkey.checks,
 )

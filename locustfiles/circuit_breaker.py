@@ -8,19 +8,15 @@ which needs the metrics of docs/scenarios.md; or let it fail in another way, at 
 --fault "… at=spike for=15" (docs/faults.md).
 """
 
-from locust import task
-
 import harness
-from harness.load.users.guarded import GuardedHttpUser
+from harness.load.users.guarded import QuotingUser
 from harness.load.users.upstream import WITNESSES, UpstreamOptions, breaker_counters, upstream_failure
 from harness.recording import CriterionSpec
 from shapes import step
 
 
-class Customer(GuardedHttpUser):
-    @task
-    def quote(self):
-        self.ask_for_quote()
+class Customer(QuotingUser):
+    """Asks for a quote, which the service answers with the help of its upstream."""
 
 
 class UpstreamFailure(step.Step):

@@ -11,7 +11,7 @@ from locust import task
 
 import harness
 from harness.load.users import postgres
-from harness.load.users.pooled import PooledHttpUser, PooledOptions
+from harness.load.users.pooled import PooledHttpUser, PooledOptions, pool_pages
 from harness.plugins import parameter
 from harness.probes import planned
 from harness.recording import CriterionSpec
@@ -46,10 +46,7 @@ class Options(PooledOptions, postgres.PostgresOptions):
 
 
 def probes(options):
-    if options.api_urls:
-        pages = [url.rstrip("/") + options.pool_page for url in options.api_urls]
-        size, in_use, waiting = options.pool_size_metric, options.pool_in_use_metric, options.pool_waiting_metric
-        yield planned("pool", urls=pages, size=size, in_use=in_use, waiting=waiting)
+    yield from pool_pages(options, options.pool_page)
     if options.postgres_admin:
         yield planned("postgres", dsn=options.postgres_admin, application_name=options.postgres_application)
 

@@ -6,17 +6,15 @@ Point it at your own service (what it has to answer: harness/load/users/ledger.p
 Faults of your own kind are drawn from, too: --day-faults "docker_container container=api1 action=pause".
 """
 
-from urllib.parse import urlsplit
-
 from locust import task
 
 import harness
-from harness.commands.reference_target import start_command
-from harness.config.game_day import Day, drawn, read
+from harness.config.game_day import DayOptions, day_of, drawn, read
 from harness.faults import load
+from harness.load.users.instances import instances
 from harness.load.users.ledger import LedgerOptions, LedgerUser
+from harness.load.users.patroni import database_nodes
 from harness.plugins import parameter
-from harness.probes import planned
 from harness.recording import CriterionSpec
 from shapes import step
 
@@ -31,13 +29,7 @@ class GameDay(step.Step):
     baseline_s, hold_s, recovery_s, base, peak, pool_users = 30, 20, 160, 30, 60, 400
 
 
-class Options(LedgerOptions):
-    day_faults: str = parameter(
-        "", "further faults that are drawn from, as for --fault, without at and for", secret=True
-    )
-    day_budget: int = parameter(1, "faults at once at the most", lowest=1, highest=5)
-    fault_s: float = parameter(10.0, "longest time that a fault lasts, half of it is the shortest", lowest=2)
-    calm_s: float = parameter(35.0, "least time of calm after each fault: it is the limit of a recovery", lowest=5)
+class Options(DayOptions, LedgerOptions):
     stale_limit_s: float = parameter(10.0, "largest age of a row that is read too old", lowest=0)
     api_urls: tuple[str, ...] = parameter((), "addresses of the instances past the balancer")
     member: str = parameter("api{number}", "what an instance is called for start_command", web=True)
@@ -49,10 +41,9 @@ class Options(LedgerOptions):
 
 def choices(options):
     """Each part that is named: frozen, or killed and started again by whoever looks after it."""
-    for place, url in enumerate(options.api_urls, 1):
-        port, member = urlsplit(url).port, options.member.replace("{number}", str(place))
-        yield load("stop_process", port=port)
-        yield load("kill_process", port=port, start_command=start_command(options, member))
+    for instance in instances(options):
+        yield instance.frozen()
+        yield instance.killed()
     if options.patroni:
         yield load("kill_process", patroni=options.patroni)
         yield load("stop_process", patroni=options.patroni, member="replica")
@@ -62,15 +53,10 @@ def choices(options):
 
 
 def faults(options):
+    """The whole of the spike and of the recovery is the day."""
     found = tuple(choices(options))
-    over_s = options.baseline_s + options.hold_s + options.recovery_s
-    lasts = {"shortest_s": options.fault_s / 2, "longest_s": options.fault_s}
-    calm = {"calm_s": options.calm_s, "longest_calm_s": options.calm_s + 5}
-    return (
-        drawn(found, Day(options.baseline_s, over_s, options.day_budget, **lasts, **calm), options.seed)
-        if found
-        else ()
-    )
+    day = day_of(options, options.baseline_s, options.hold_s + options.recovery_s)
+    return drawn(found, day, options.seed) if found else ()
 
 
 def criteria(options):
@@ -81,10 +67,12 @@ def criteria(options):
     yield CriterionSpec("error_ratio", {"phase": "baseline"})
 
 
-def nodes(options):
-    if options.patroni:
-        yield planned("patroni", urls=options.patroni)
-
-
-HA = {"ha": ""}
-harness.attach("game-day", suite="ha", criteria=criteria, probes=nodes, faults=faults, options=Options, reference=HA)
+harness.attach(
+    "game-day",
+    suite="ha",
+    criteria=criteria,
+    probes=database_nodes,
+    faults=faults,
+    options=Options,
+    reference={"ha": ""},
+)

@@ -9,8 +9,8 @@ Point it at your own service, with a dependency of it that may be frozen here:
 from locust import task
 
 import harness
-from harness.faults import PlannedFault, load
 from harness.load.http import PacedHttpUser
+from harness.load.users.reference_target import outage_of
 from harness.plugins import parameter
 from harness.recording import CriterionSpec
 from shapes import step
@@ -39,12 +39,6 @@ class Options:
     dependency: str = parameter("valkey", "role of the reference target's server that is frozen; empty: none")
 
 
-def away(options):
-    if options.target_state and options.dependency:
-        frozen = load("stop_process", status_file=options.target_state, role=options.dependency)
-        yield PlannedFault(frozen, at="spike", for_s=options.hold_s)
-
-
 harness.attach(
     "health-pages",
     criteria=[
@@ -55,6 +49,6 @@ harness.attach(
         CriterionSpec("latency_quantile", {"requests": LIVENESS, "limit_s": 1.0, "name": "live_latency"}),
         CriterionSpec("readiness", {"requests": READINESS, "remedy": "plan one with --fault"}),
     ],
-    faults=away,
+    faults=lambda options: outage_of(options, options.dependency, at="spike", for_s=options.hold_s),
     options=Options,
 )

@@ -6,13 +6,12 @@ Point it at your own service (what it has to answer: harness/load/users/ledger.p
 """
 
 import random
-from urllib.parse import urlsplit
 
 from locust import task
 
 import harness
-from harness.commands.reference_target import start_command
 from harness.faults import PlannedFault, load
+from harness.load.users.instances import instances
 from harness.load.users.ledger import LedgerOptions, LedgerUser
 from harness.plugins import parameter
 from harness.recording import CriterionSpec
@@ -49,23 +48,22 @@ class Options(LedgerOptions):
 
 
 def failures(options):
-    chance, count, every_s = random.Random(options.failure_seed), len(options.api_urls), options.away_s + 5
-    turns = {"random": int(options.hold_s / every_s), "none": 0}.get(options.failure, 1) if count else 0
+    known, chance = instances(options), random.Random(options.failure_seed)
+    every_s = options.away_s + 5
+    turns = {"random": int(options.hold_s / every_s), "none": 0}.get(options.failure, 1) if known else 0
     for turn in range(turns):  # one after the other
         kind = chance.choice(KINDS) if options.failure == "random" else options.failure
-        yield planned_loss(options, kind, chance.randrange(count), turn * every_s + chance.uniform(0, 4))
+        fault = loss(options, kind, chance.choice(known))
+        yield PlannedFault(fault, at=f"spike+{turn * every_s + chance.uniform(0, 4):.2f}", for_s=options.away_s)
 
 
-def planned_loss(options, kind, place, after_s):
-    port, member = urlsplit(options.api_urls[place]).port, options.member.replace("{number}", str(place + 1))
-    if kind in ("kill", "terminate"):
-        sent = "KILL" if kind == "kill" else "TERM"  # as for a new version, whose old one should go on to its end
-        fault = load("kill_process", port=port, signal=sent, start_command=start_command(options, member))
-    elif kind == "freeze":
-        fault = load("stop_process", port=port)
-    else:
-        fault = load("haproxy_drain", socket=options.haproxy_socket, server=f"{options.haproxy_backend}/{member}")
-    return PlannedFault(fault, at=f"spike+{after_s:.2f}", for_s=options.away_s)
+def loss(options, kind, instance):
+    if kind == "freeze":
+        return instance.frozen()
+    if kind == "drain":
+        server = f"{options.haproxy_backend}/{instance.name}"
+        return load("haproxy_drain", socket=options.haproxy_socket, server=server)
+    return instance.killed("TERM" if kind == "terminate" else "KILL")
 
 
 def criteria(options):

@@ -11,8 +11,8 @@ import random
 from locust import task
 
 import harness
-from harness.faults import PlannedFault, load
 from harness.load.users.rate_limited import RateLimitedUser, RateLimitOptions
+from harness.load.users.reference_target import outage_of
 from harness.plugins import parameter
 from harness.recording import CriterionSpec
 from shapes import herd
@@ -46,9 +46,7 @@ class Options(RateLimitOptions):
 
 
 def outage(options):
-    if options.target_state and options.outage_s:
-        frozen = load("stop_process", status_file=options.target_state, role="valkey")
-        yield PlannedFault(frozen, at="recovery+20", for_s=options.outage_s)
+    return outage_of(options, "valkey", at="recovery+20", for_s=options.outage_s)
 
 
 def checks(options):

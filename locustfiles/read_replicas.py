@@ -9,15 +9,12 @@ A replica that lags: --failure lag; without Patroni: --failure none --fault "pos
 from locust import task
 
 import harness
-from harness.commands.reference_target import start_command
-from harness.faults import PlannedFault, load
 from harness.load.users.ledger import LedgerOptions, LedgerUser
+from harness.load.users.patroni import ReplicaOptions, database_nodes, replica_failure
+from harness.load.users.pooled import pool_pages
 from harness.plugins import parameter
-from harness.probes import planned
 from harness.recording import CriterionSpec
 from shapes import step
-
-FAILURES = "replica", "replicas", "lag", "none"
 
 
 class Reader(LedgerUser):
@@ -30,27 +27,15 @@ class ReplicaLoss(step.Step):
     baseline_s, hold_s, recovery_s, base, peak, pool_users = 15, 35, 25, 40, 40, 400  # the spike is the failure
 
 
-class Options(LedgerOptions):
-    failure: str = parameter("replica", "what happens in the spike: to one replica, or to all", choices=FAILURES)
-    away_s: float = parameter(20.0, "how long a machine is away, or one replays nothing", lowest=1)
-    patroni: tuple[str, ...] = parameter((), "addresses of the REST API of each node of Patroni", secret=True)
-    start_command: str = parameter("", "command that starts the machine {member} again", secret=True)
-    replicas: int = parameter(0, "how many replicas answer reads; 0: all nodes of Patroni but one")
+class Options(ReplicaOptions, LedgerOptions):
+    """What happens is ``--failure``: a replica's machine is killed (``replica``), PostgreSQL on all replicas
+    (``replicas``), or one replays nothing for a while (``lag``).
+    """
+
     api_urls: tuple[str, ...] = parameter((), "addresses of the service's processes, whose /metrics have its pools")
     pool_size_metric: str = parameter("target_pool_size", "metric of the size of its pools, all that fits added up")
     pool_in_use_metric: str = parameter("target_pool_in_use", "metric of the connections in use")
     pool_waiting_metric: str = parameter("target_pool_waiting", "metric of those who wait for one, or empty")
-
-
-def failure(options):
-    if options.failure == "lag" and options.patroni:  # PostgreSQL's process of this name replays
-        lagging = load("stop_process", patroni=options.patroni, member="replica", child="startup")
-        yield PlannedFault(lagging, at="spike", for_s=options.away_s)
-    elif options.failure in ("replica", "replicas") and options.patroni:
-        # All machines but one would be no majority, and leave no primary: of those PostgreSQL alone is killed.
-        machine = {"machine": True, "start_command": start_command(options)} if options.failure == "replica" else {}
-        killed = load("kill_process", patroni=options.patroni, member=options.failure, **machine)
-        yield PlannedFault(killed, at="spike", for_s=options.away_s)
 
 
 def criteria(options):
@@ -72,15 +57,17 @@ def criteria(options):
         yield CriterionSpec(name, remedy)
 
 
-def nodes(options):
-    if options.patroni:
-        yield planned("patroni", urls=options.patroni)
-    if options.api_urls:
-        size, in_use, waiting = options.pool_size_metric, options.pool_in_use_metric, options.pool_waiting_metric
-        pages = [f"{url.rstrip('/')}/metrics" for url in options.api_urls]
-        yield planned("pool", urls=pages, size=size, in_use=in_use, waiting=waiting)
+def probes(options):
+    yield from database_nodes(options)
+    yield from pool_pages(options, "/metrics")
 
 
 harness.attach(
-    "read-replicas", suite="ha", criteria=criteria, probes=nodes, faults=failure, options=Options, reference={"ha": ""}
+    "read-replicas",
+    suite="ha",
+    criteria=criteria,
+    probes=probes,
+    faults=replica_failure,
+    options=Options,
+    reference={"ha": ""},
 )

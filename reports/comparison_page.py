@@ -17,7 +17,7 @@ from bokeh.models import Range1d
 from harness.findings import Verdict
 from harness.recording import Recording
 from harness.safe_text import one_line
-from reports import _facts, _rows, _whole_file, verdict_json
+from reports import _facts, _rows, _whole_file, terminal, verdict_json
 from reports._charts import drawing, overlay, table
 from reports._charts.bokeh_pace import pandas_is_looked_for_once
 from reports._page import document, legend, templates
@@ -92,21 +92,24 @@ def summary(verdict: Verdict, groups: Groups) -> str:
     return json.dumps(body, indent=2, allow_nan=False) + "\n"
 
 
-def text(verdict: Verdict, groups: Groups) -> str:
+def text(verdict: Verdict, groups: Groups, width: int = terminal.WIDTH) -> str:
     """For the terminal: the verdict, and each figure with its shift."""
     sizes = " against ".join(f"{len(runs)} run{'' if len(runs) == 1 else 's'}" for runs in groups.values())
     lines = [
         "",
         f"{verdict.outcome.value}  {sizes}",
-        f"  {one_line(verdict.reason)}",
+        *terminal.wrapped(one_line(verdict.reason), width, "  "),
         "",
         "From the first to the second",
     ]
     for row in _rows.judged(verdict):
-        shift = f"{row.figure}, 95 % interval {row.interval}, at most {row.limit}"
-        lines.append(f"  {row.outcome.value:<12}  {one_line(row.finding.title)}: {shift}")
-        lines.append(f"      {one_line(row.reason)}")
-    lines += [line for note in verdict.notes for line in ("", f"Note: {one_line(note)}")]
+        known = row.finding.figure is not None or row.finding.interval is not None
+        shift = f": {row.figure}, 95 % interval {row.interval}, at most {row.limit}" if known else ""
+        title = f"{row.outcome.value:<12}  {one_line(row.finding.title)}{shift}"
+        lines += terminal.wrapped(title, width, "  ", hanging="      ")
+        lines += terminal.wrapped(one_line(row.reason), width, "      ")
+    for note in verdict.notes:
+        lines += ["", *terminal.wrapped(f"Note: {one_line(note)}", width)]
     for group, runs in groups.items():
         lines += ["", f"The {group}", *(f"  {run.verdict.word:<12}  {one_line(run.name)}" for run in runs)]
     return "\n".join(lines)

@@ -23,7 +23,8 @@ from harness.safe_text import one_line
 from reports import _alerts, _facts, _phase_table, _rows
 
 STYLES = {Outcome.PASS: "bold green", Outcome.FAIL: "bold red", Outcome.INCONCLUSIVE: "bold yellow"}
-NARROWEST = 40
+NARROWEST, WIDTH = 40, 100
+"""Columns: the fewest that are written for, and those of what is no terminal."""
 MOST_STATUS_LINES = 12
 NOTHING_JUDGED = "Nothing could be judged, so no findings are listed here; the reports have them all."
 
@@ -33,37 +34,42 @@ def show(recording: Recording, verdict: Verdict, paths: Sequence[Path], stream: 
     if stream.isatty():
         _show_rich(recording, verdict, paths, Console(file=stream, highlight=False))
         return
-    width = shutil.get_terminal_size((100, 24)).columns
-    text = render(recording, verdict, paths, width)
+    text = render(recording, verdict, paths, columns())
     encoding = getattr(stream, "encoding", None) or "utf-8"
     stream.write(text.encode(encoding, errors="replace").decode(encoding))
     stream.flush()
 
 
-def render(recording: Recording, verdict: Verdict, paths: Sequence[Path] = (), width: int = 100) -> str:
+def columns() -> int:
+    return max(NARROWEST, shutil.get_terminal_size((WIDTH, 24)).columns)
+
+
+def render(recording: Recording, verdict: Verdict, paths: Sequence[Path] = (), width: int = WIDTH) -> str:
     """The verdict as plain text, no line wider than ``width`` unless one word or path is."""
     width = max(width, NARROWEST)
     lines = [
         "",
-        *_wrapped(_headline(recording, verdict), width),
-        *_wrapped(one_line(verdict.reason), width, "  "),
+        *wrapped(_headline(recording, verdict), width),
+        *wrapped(one_line(verdict.reason), width, "  "),
     ]
     for heading, rows in _groups(recording, verdict):
         lines += ["", heading, *_aligned(rows, width)]
+    if held := _guards_that_hold(recording, verdict):
+        lines += ["", held]
     if statuses := _status_lines(recording):
         lines += [
             "",
             "Statuses",
-            *(line for each in statuses for line in _wrapped(each, width, "  ", hanging="      ")),
+            *(line for each in statuses for line in wrapped(each, width, "  ", hanging="      ")),
         ]
     if amplified := _facts.amplification(recording):
         lines += ["", *(f"  {name}: {value}" for name, value in amplified)]
     for phase, traced in _facts.slowest_traces(recording):
-        lines += ["", *_wrapped(one_line(f"{phase}: {traced}"), width)]
+        lines += ["", *wrapped(one_line(f"{phase}: {traced}"), width)]
     for alert in _alerts.lines(recording):
-        lines += ["", *_wrapped(one_line(alert), width)]
+        lines += ["", *wrapped(one_line(alert), width)]
     for note in _notes(recording, verdict):
-        lines += ["", *_wrapped(f"Note: {one_line(note)}", width)]
+        lines += ["", *wrapped(f"Note: {one_line(note)}", width)]
     if paths:
         lines += ["", "Reports:", *(f"  {one_line(str(path))}" for path in paths)]
     return "\n".join(lines) + "\n"
@@ -93,8 +99,18 @@ def _notes(recording: Recording, verdict: Verdict) -> list[str]:
 def _groups(recording: Recording, verdict: Verdict) -> list[tuple[str, list[_rows.FindingRow]]]:
     if _nothing_judged(recording, verdict):
         return []
-    groups = [*_rows.groups(recording, verdict, "Findings"), ("Guards of the measurement", _rows.guards(verdict))]
+    objecting = [row for row in _rows.guards(verdict) if row.outcome is not Outcome.PASS]
+    groups = [*_rows.groups(recording, verdict, "Findings"), ("Guards of the measurement", objecting)]
     return [(heading, rows) for heading, rows in groups if rows]
+
+
+def _guards_that_hold(recording: Recording, verdict: Verdict) -> str:
+    """How many: what each of them has seen is in the reports, and would hide the findings here."""
+    guards = [row.outcome is Outcome.PASS for row in _rows.guards(verdict)]
+    held = sum(guards)
+    if not held or _nothing_judged(recording, verdict):
+        return ""
+    return f"All {held} guards hold." if all(guards) else f"{held} other guard{'s hold' if held > 1 else ' holds'}."
 
 
 def _status_lines(recording: Recording) -> list[str]:
@@ -121,9 +137,9 @@ def _aligned(rows: Sequence[_rows.FindingRow], width: int) -> list[str]:
         if fits:
             lines.append(_line(cell, widths))
         else:
-            lines += _wrapped(f"{cell[0]}  {cell[1]}", width, "  ", hanging="    ")
-            lines += _wrapped(f"{cell[2]} (limit {cell[3]}, 95 % interval {cell[4]})", width, "      ")
-        lines += _wrapped(one_line(each.reason), width, "      ")
+            lines += wrapped(f"{cell[0]}  {cell[1]}", width, "  ", hanging="    ")
+            lines += wrapped(f"{cell[2]} (limit {cell[3]}, 95 % interval {cell[4]})", width, "      ")
+        lines += wrapped(one_line(each.reason), width, "      ")
     return lines
 
 
@@ -133,7 +149,7 @@ def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
     return ("  " + "  ".join([*left, *right])).rstrip()
 
 
-def _wrapped(text: str, width: int, indent: str = "", hanging: str | None = None) -> list[str]:
+def wrapped(text: str, width: int, indent: str = "", hanging: str | None = None) -> list[str]:
     following = indent if hanging is None else hanging
     return textwrap.wrap(text, width, initial_indent=indent, subsequent_indent=following, break_long_words=False)
 
@@ -160,6 +176,8 @@ def _show_rich(recording: Recording, verdict: Verdict, paths: Sequence[Path], co
             outcome = Text(f"{each.symbol} {each.outcome.value}", style=STYLES[each.outcome])
             table.add_row(outcome, title, Text(each.figure), Text(each.limit), Text(each.interval))
         console.print(table)
+    if held := _guards_that_hold(recording, verdict):
+        console.print(Text(held))
     if statuses := _status_lines(recording):
         console.print(Text("Statuses", style="bold"))
         for line in statuses:

@@ -16,7 +16,8 @@ class DoubleSpike(Surge):
     """Phases baseline, spike, recovery (the gap), spike-2, recovery-2: criteria judge the first pair by default.
 
     To compare, judge the second pair, too: a criterion takes ``phase="spike-2"``, and recovery_time
-    ``spike="spike-2", recovery="recovery-2"``. Each spike is a plateau at the peak, or a herd at its beginning.
+    ``spike="spike-2", recovery="recovery-2"``. Else it is only no PASS where it is slower than the run accepts. Each
+    spike is a plateau at the peak, or a herd at its beginning.
     """
 
     abstract = True

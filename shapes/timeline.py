@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 
 from harness.plugins import parameter
 from shapes._classes import Level, pool_for
 from shapes._phased import LONGEST_S, MOST, Conflict, PhasedShape
 from shapes._profile import ARRIVALS, PACING_HELP, PACINGS, USERS, Polyline, Profile, chain
 
-__all__ = ["Level", "Timeline"]
+__all__ = ["Level", "Timeline", "Turns"]
 
 _STRETCH = re.compile(r"(\S+) +(\d{1,6})(?: +at +(\d+(?:\.\d+)?)(?:\.\.(\d+(?:\.\d+)?))?)?")
 _EXAMPLE = "baseline 30 at 10, ramp 5 at 10..80, spike 10 at 80, recovery 60 at 10"
@@ -77,3 +77,32 @@ class Timeline(PhasedShape):
                 name, length, first, last = read.groups(default="")
                 found.append(_Stretch(name, int(length), float(first or 0), float(last or first or 0)))
         return found, unread
+
+
+class Turns:
+    """Beside :class:`Timeline`, for one on which the parts of a service take turns: each is a class of users, whose own
+    phase has the part's name, and before these there is a phase ``ramp``, in which there come more of all of them.
+    """
+
+    parts: str
+    """An option of the shape: the parts that the service has. The others have no load."""
+    ramp_factor: float
+    """Another: at the end of the ramp there are so many times as many of all."""
+
+    def part_levels(self) -> Iterable[tuple[str, str, Level]]:
+        """Each part, its class of users, and what these do beside the ramp."""
+        raise NotImplementedError
+
+    def class_levels(self) -> Mapping[str, Level]:
+        present = self.parts.split()
+        return {name: self._ramped(level) if part in present else Level() for part, name, level in self.part_levels()}
+
+    def conflicts(self) -> Iterator[Conflict]:
+        yield from super().conflicts()  # type: ignore[misc]  # of the shape
+        known = [part for part, *_ in self.part_levels()]
+        for part in self.parts.split():
+            told = f"--parts {part}: there is no such part; there are {', '.join(known)}"
+            yield ("parts",), part not in known, told
+
+    def _ramped(self, level: Level) -> Level:
+        return replace(level, phases={"ramp": (level.base, level.base * self.ramp_factor), **level.phases})

@@ -12,7 +12,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import math
-from collections import Counter
+from array import array
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import pairwise, product
 from pathlib import Path
@@ -22,13 +22,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.analysis import histogram
-from harness.analysis.histogram import bucket_index
+from harness.analysis.histogram import HIGHEST_US, bucket_bounds_us, bucket_index
 from harness.recording import End, Line, ProbeSample, Recording, Slice
 from harness.recording.file import FILE_NAME
 from harness.recording.header import CriterionSpec, Header, Phase, PlannedGate
 from harness.recording.line import encode
 from harness.recording.marks import GateMark, HealthMark, Mark, NodeMark
 from harness.recording.seal import Sealer
+from harness.recording.slices import Packed
 from harness.recording.values import OK, UNFINISHED
 
 LOGIN = "POST /auth/login"
@@ -47,6 +48,8 @@ CRITERIA = tuple(
         "memory_growth",
     )
 )
+_LOWEST_US = np.array([bucket_bounds_us(index)[0] for index in range(bucket_index(HIGHEST_US) + 1)])
+"""Of each bucket, the lowest value."""
 KEPT = 64
 """Of the recordings that were made last, so many are there for whoever asks for the same."""
 Parameters = ParamSpec("Parameters")
@@ -134,13 +137,19 @@ def sliced(
     second = np.floor(intended_s).astype(np.int64)
     order = np.lexsort((latency_s, kind, second))
     second, kind, micros = second[order], kind[order], np.round(latency_s[order] * 1e6)
-    first = np.flatnonzero((np.diff(second, prepend=-1e9) != 0) | (np.diff(kind, prepend=-1) != 0))
+    begins = (np.diff(second, prepend=-1e9) != 0) | (np.diff(kind, prepend=-1) != 0)
+    known = np.flatnonzero(~np.isnan(micros))
+    bucket = np.searchsorted(_LOWEST_US, np.clip(micros[known], 0, None), "right") - 1
+    differ = np.flatnonzero((np.diff(bucket, prepend=-1) != 0) | (np.diff(np.cumsum(begins)[known], prepend=0) != 0))
+    counts = np.diff(differ, append=len(known))
+    numbers = np.column_stack([bucket[differ], counts]).astype(np.uint32)
+    first = np.flatnonzero(begins)
+    ends = np.searchsorted(known[differ], [*first, len(order)])
     made = []
-    for begin, end in pairwise([*first.tolist(), len(order)]):
+    for (begin, end), (low, high) in zip(pairwise([*first.tolist(), len(order)]), pairwise(ends.tolist()), strict=True):
         node, name, outcome = kinds[kind[begin]]
-        known = micros[begin:end][~np.isnan(micros[begin:end])].astype(np.int64).tolist()
         size = body_bytes * int(end - begin) if outcome == OK else 0
-        latency = Frozen(Counter(map(bucket_index, known)))
+        latency = Packed(array("I", numbers[low:high].tobytes()))
         made.append(Slice(int(second[begin]), node, name, outcome, int(end - begin), size, latency))
     return tuple(made)
 

@@ -232,7 +232,7 @@ def episodes(recording: Recording) -> tuple[Episode, ...]:
     samples = deque(sorted(recording.probes, key=lambda sample: sample.t))
     book = Book()
     closed: list[Episode] = []
-    planned_s = max([phase.end_s for phase in recording.header.phases], default=0)
+    planned_s = recording.header.planned_end_s
     ended_s = planned_s if recording.end is None else min(planned_s, math.ceil(recording.end.t))
     for t in range(ended_s):
         while slices and slices[0].t <= t:
@@ -245,7 +245,7 @@ def episodes(recording: Recording) -> tuple[Episode, ...]:
 
 def of_header(header: Header, tally: type[RunningTally] = RunningTally) -> AlertWatch:
     """What the rules see of a run that was planned so; nothing yet."""
-    run_s = header.phases[-1].end_s - header.phases[0].start_s if header.phases else 0
+    run_s = header.planned_end_s - header.phases[0].start_s if header.phases else 0
     return AlertWatch(header.phase("baseline"), limits_of(header.alerts), shedding(header), run_s, tally)
 
 

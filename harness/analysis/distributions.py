@@ -28,7 +28,7 @@ def binomial_quantile(probability: float, n: ArrayLike, p: float) -> FloatArray:
     inverse = special.bdtrik(probability, n, p)
     # bdtrik is NaN for n = 0 and for p = 0. It is a real number, so that its ceiling may be off by one.
     hits = np.clip(np.ceil(np.where(np.isnan(inverse), n * p, inverse)), 0, n)
-    hits = np.where((hits > 0) & (binomial_at_most(hits - 1, n, p) >= probability), hits - 1, hits)
+    hits = np.where(binomial_at_most(hits - 1, n, p) >= probability, hits - 1, hits)
     return np.where(binomial_at_most(hits, n, p) < probability, np.minimum(hits + 1, n), hits)
 
 

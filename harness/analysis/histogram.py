@@ -69,8 +69,6 @@ def merge(histograms: Iterable[Sparse]) -> Sparse:
 def _merged(parts: Sequence[Packed]) -> Packed:
     """Those of a recording that was read, added up at once."""
     rows = pairs(parts)
-    if not len(rows):
-        return Packed.of({})
     counts = np.bincount(rows[:, 0], rows[:, 1])  # as floats, which are exact up to 2**53
     indexes = np.flatnonzero(counts)
     numbers = np.stack([indexes.astype(np.int64), counts[indexes].astype(np.int64)], axis=1)

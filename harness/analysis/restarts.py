@@ -207,7 +207,7 @@ def _of_workers(known: Mapping[str, ProcessSeries], roots_ended_s: list[float]) 
     """
     for root, family in families(known).items():
         last_s = last_sample_s(known, root, family)
-        newcomers = sorted((one for one in family if one.t[0] > 0), key=lambda one: one.t[0])
+        newcomers = sorted(family, key=lambda one: one.t[0])
         for ended in sorted(family, key=lambda one: one.t[-1]):
             end_s = float(ended.t[-1])
             if end_s > last_s - SAMPLING_S or any(abs(end_s - s) < SILENT_S for s in roots_ended_s):

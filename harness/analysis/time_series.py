@@ -7,8 +7,10 @@ in.
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 
 from harness.analysis import generator, histogram, phases, tallies
 from harness.analysis.lazy import FloatArray, IntArray, np
@@ -84,8 +86,8 @@ def level_at(level: Sequence[tuple[float, float]], t: float) -> float:
     """The planned level at an instant: on the polyline, at a step the later value, and 0 outside of it."""
     if not level or not level[0][0] <= t <= level[-1][0]:
         return 0.0
-    after = next((i for i, (at, _) in enumerate(level) if at > t), None)
-    if after is None:
+    after = bisect_right(level, t, key=itemgetter(0))
+    if after == len(level):
         return level[-1][1]
     (t0, y0), (t1, y1) = level[after - 1], level[after]
     return y0 + (y1 - y0) * (t - t0) / (t1 - t0)

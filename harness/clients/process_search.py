@@ -56,6 +56,13 @@ def listeners(ports: Collection[int]) -> dict[int, list[int]]:
     return search.result()
 
 
+def sharing(port: int) -> set[int]:
+    """Pids of all that have a socket open which listens there, workers beside their supervisor; where the system tells
+    of one alone, that. Raises SearchError.
+    """
+    return (_holders if TABLES[0].exists() else _holders_by_psutil)([port])[port]
+
+
 def _topmost(holders: Mapping[int, Collection[int]]) -> dict[int, list[int]]:
     """Of those that share a socket."""
     return {port: sorted(pid for pid in pids if not _is_below(pid, pids)) for port, pids in holders.items()}

@@ -99,7 +99,7 @@ class RunTls:
         if self.insecure:
             yield f"certificates were not verified ({INSECURE}): whoever answered may have been somebody else"
         if self.ca_file:
-            yield f"authorities of the run's own were trusted ({CA_FILE})"
+            yield f"certificates of the authorities in {CA_FILE} were trusted"
         if self.client_cert:
             yield f"a client certificate was shown where one was asked for ({CLIENT_CERT})"
 

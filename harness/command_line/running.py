@@ -33,6 +33,10 @@ def run(
 ) -> None:
     """Run the scenario LOCUSTFILE, a file or the name of one of Springback's own (login-herd), and judge it.
 
+    \b
+    springback run login-herd
+    springback run my_service.py --host http://127.0.0.1:8000 --wait-for-target 60
+
     Without --host the reference target is started on this machine, and stopped at the end. All other options are
     Locust's (``locust --help``) and ours: ``springback plan LOCUSTFILE -h`` lists these.
     """

@@ -12,7 +12,7 @@ from harness.errors import ConfigurationError
 from harness.recording.file import FILE_NAME, RecordingError, read
 from harness.regular_file import is_folder, is_there
 from harness.verdict import judge, without_reports
-from reports import comparison_page
+from reports import comparison_page, terminal
 from reports.comparison_page import ComparedRun
 
 MOST_RUNS = 200
@@ -49,7 +49,7 @@ def compare(first: str, second: str, worse_than: str, anyway: bool, runs_dir: Pa
     except OSError as error:
         problem = f"{directory}: {error.strerror}"
         verdict = without_reports(verdict, [problem], "name another directory with --output")
-    print(comparison_page.text(verdict, judged))
+    print(comparison_page.text(verdict, judged, terminal.columns()))
     if paths:
         print("\n".join(["", "Reports:", *(f"  {path}" for path in paths)]))
     return verdict.outcome.exit_code

@@ -63,7 +63,10 @@ def import_log(names: Sequence[str], offset_s: int | None, output: Path | None, 
     seen = float(rates.max())
     values = (("baseline_s", 30), ("ramp_up_s", 5), ("plateau_s", 20), ("ramp_down_s", 5), ("recovery_s", 60))
     peak = rounded(max(seen, LEAST_PEAK_FACTOR * base))
-    comment = f"In the log: median {rounded(float(np.median(rates))):g} requests/s, highest {rounded(seen):g}."
+    comment = (
+        f"In the log, in windows of {window_s} s: median {rounded(float(np.median(rates))):g} requests/s, "
+        f"highest {rounded(seen):g}."
+    )
     shape = ShapeText("flash_crowd", "FlashCrowd", (*values, ("base", base), ("peak", peak)), (comment,))
     title = f"Requests as they were seen in {', '.join(Path(name).name for name in names)}."
     command = run_command(file)

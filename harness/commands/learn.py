@@ -42,7 +42,7 @@ LONGEST_REPLAY_S = 600
 MOST_ROWS = 5_000
 HIGHEST_PER_S, SCALED_PER_S = 100_000, 1_000
 AROUND_S = 60
-NO_SPIKE = ("No spike was seen: the highest level is the peak.",)
+NO_SPIKE = ("No spike was found: the highest level is the peak.",)
 RECOVERY_S = 60
 NAMED_HORIZONS = (7, 30)
 ANY = "a series does not say which requests there were: put yours into REQUESTS"
@@ -128,6 +128,11 @@ def summary(learned: Learned) -> list[str]:
 def _of_spikes(learned: Learned) -> str:
     found = learned.found
     if not learned.fits:
+        if np.any((learned.usual == 0) & (learned.observed.values > 0)):
+            return (
+                "whether there was a spike is not known: the usual level is 0, as most windows are empty; the highest "
+                f"is {np.nanmax(learned.observed.values):.3g}. A longer log, or a larger --window-s, may tell"
+            )
         return f"no spike: nothing was {found.threshold:.3g} times the usual level or more"
     spike, fit = learned.fits[0]
     return (

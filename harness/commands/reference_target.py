@@ -122,15 +122,6 @@ def options_for(target: Mapping[str, Any]) -> dict[str, str]:
     return {f"SPRINGBACK_{name.upper()}": value for name, value in values.items()}
 
 
-def start_command(options: Any, member: str = "{member}") -> str:
-    """What starts a node that a fault has killed: what the option of that name says, ``member`` in the place of
-    ``{member}``; or how it is done on the reference target, where that is loaded; else nothing.
-    """
-    of_target = f"{sys.executable} -P -m target node start {{member}} --state {options.target_state}"
-    command: str = options.start_command or (of_target if options.target_state else "")
-    return command.replace("{member}", member)
-
-
 def _options_for_nodes(target: Mapping[str, Any]) -> dict[str, str]:
     databases, caches = target["postgres"], target["valkey"]
     user = f"{databases['rest_user']}:{databases['rest_password']}@"

@@ -17,10 +17,11 @@ from dataclasses import replace
 
 from harness import criteria as criteria_folder
 from harness.analysis import histogram, phases, tallies
+from harness.analysis.intervals import chance_of_more
 from harness.analysis.two_samples import FEWEST
 from harness.comparison.metric import KIND
 from harness.criteria._criterion import Criterion
-from harness.criteria._outcome import seconds
+from harness.criteria._outcome import percent, seconds
 from harness.criteria.recovery._recovery import SLOWER_RATIO
 from harness.criteria.recovery.recovery_time import RESOLUTION_S
 from harness.errors import ConfigurationError
@@ -40,17 +41,22 @@ FEWEST_REQUESTS = 59
 """Of a name, or of a phase, in all runs of a group: a p95 takes them."""
 MIX = 0.05
 """The share of the requests that may be others, beyond what chance makes."""
+FAIL_MORE, CHANCE = 0.01, 0.01
+"""More requests of such a phase fail when each run has so much more, and chance would make it so rarely."""
 QUANTILE = 0.95
 """Of a phase that no criterion looks at, and which may be as many times as long as a recovery may stay."""
 
 
 def compared(first: Sequence[Judged], second: Sequence[Judged], compare: Compare) -> list[Finding]:
-    """INCONCLUSIVE findings alone: each request that is worse by itself, and each phase with another mix."""
+    """INCONCLUSIVE findings alone: each request that is worse by itself, each phase with another mix, and each that no
+    criterion looks at and that is slower, or fails more.
+    """
     groups = ([run for run, _ in first], [run for run, _ in second])
     found = []
     for phase in groups[0][0].header.phases:
         requests = tuple(_requests(recordings, phase.name) for recordings in groups)
         found += _slower(phase, first, second, compare)
+        found += _fails_more(phase, *groups)
         if min(counts.total() for counts in requests) < FEWEST_REQUESTS:
             continue
         found += _mix(phase.name, *requests)
@@ -117,10 +123,39 @@ def _slower(phase: Phase, first: Sequence[Judged], second: Sequence[Judged], com
     return [Finding(name, title, Outcome.INCONCLUSIVE, reason, interval=interval, unit="s", kind=KIND)]
 
 
+def _fails_more(phase: Phase, first: Sequence[Recording], second: Sequence[Recording]) -> list[Finding]:
+    """Where no criterion is about the failures of all requests of the phase, and more fail in each run of the second
+    group than in any of the first, beyond what chance makes of the requests.
+    """
+    specs = first[0].header.criteria
+    if any(spec.criterion == ERROR_RATIO and _is_of_all(spec, phase.name) for spec in specs):
+        return []
+    groups = [[_of_phase(run, phase) for run in group] for group in (first, second)]
+    if any(tally.intended < FEWEST_REQUESTS for group in groups for tally in group):
+        return []
+    ratios = [[tally.failed / tally.intended for tally in group] for group in groups]
+    most, least = max(ratios[0]), min(ratios[1])
+    if least <= most + FAIL_MORE:
+        return []
+    counts = [(sum(tally.failed for tally in group), sum(tally.intended for tally in group)) for group in groups]
+    if chance_of_more(*counts[1], *counts[0]) > CHANCE:
+        return []
+    reason = (
+        f"at most {percent(most)} in the first, at least {percent(least)} in the second; no criterion is about the "
+        "failures in this phase; one (its parameter is phase) would tell whether it FAILs"
+    )
+    name, title = f"failures_in_{phase.name}", f"error ratio in the {phase.name}"
+    return [Finding(name, title, Outcome.INCONCLUSIVE, reason, unit="ratio", kind=KIND)]
+
+
+def _of_phase(recording: Recording, phase: Phase) -> tallies.Tally:
+    own = recording.phase(phase.name)
+    return phases.of_phase(phases.judged(recording, ""), own) if own is not None else tallies.tally(())
+
+
 def _p95_s(recording: Recording, phase: Phase) -> float:
     """NaN where the phase of that name had too few requests, infinite where too many of them failed."""
-    own = recording.phase(phase.name)
-    tally = phases.of_phase(phases.judged(recording, ""), own) if own is not None else tallies.tally(())
+    tally = _of_phase(recording, phase)
     if tally.intended < FEWEST_REQUESTS:
         return math.nan
     value_us = histogram.quantile_us(tally.latency, QUANTILE, tally.failed)

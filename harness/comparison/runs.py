@@ -97,12 +97,17 @@ def _both(metric: Metric, first: Judged, second: Judged) -> tuple[Finding | None
     return metric.of(first[1].findings), metric.of(second[1].findings)
 
 
+def _lacking(finding: Finding) -> str:
+    """Why it has no figure to compare. Of one that a guard has voided: which, and not what it would have been."""
+    return finding.reason.partition(" (had been ")[0] if finding.voided_by else finding.reason
+
+
 def _of_two(metric: Metric, first: Judged, second: Judged, ratio: float, confidence: float) -> Finding:
     before, after = _both(metric, first, second)
     sides = bounds_of(before), bounds_of(after)
     if before is None or after is None or sides[0] is None or sides[1] is None:
         lacking = [word for word, side in zip(("first", "second"), sides, strict=True) if side is None]
-        told = next((each.reason for each in (before, after) if each is not None and bounds_of(each) is None), "")
+        told = next((_lacking(each) for each in (before, after) if each is not None and bounds_of(each) is None), "")
         missing = f"the {lacking[0]} has no" if len(lacking) == 1 else "neither has a"
         reason = f"{missing} figure to compare" + (f": {told}" if told else "")
         return made(metric, Outcome.INCONCLUSIVE, reason)

@@ -10,15 +10,28 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from harness.config.written import entries
 from harness.errors import ConfigurationError
 from harness.faults import Fault, PlannedFault, from_text, load
+from harness.plugins import parameter
 
 FLAG = "--day-faults"
 EXAMPLE = f'{FLAG} "kill_process port=8001; stop_process port=5432"'
 GRID_S = 0.1
 """Instants and lengths are multiples of it, so that a plan can be written down and given again."""
+
+
+class DayOptions:
+    """Options of a scenario with such a day."""
+
+    day_faults: str = parameter(
+        "", "further faults that are drawn from, as for --fault, without at and for", secret=True
+    )
+    day_budget: int = parameter(1, "faults at once at the most", lowest=1, highest=5)
+    fault_s: float = parameter(10.0, "longest time that a fault lasts, half of it is the shortest", lowest=2)
+    calm_s: float = parameter(35.0, "least time of calm after each fault: it is the limit of a recovery", lowest=5)
 
 
 @dataclass(frozen=True)
@@ -53,6 +66,19 @@ class Day:
                 f"{self.calm_s:g} s of calm: make the day longer, or these shorter"
             )
         return found
+
+
+def day_of(options: Any, start_s: float, for_s: float) -> Day:
+    """With :class:`DayOptions`."""
+    return Day(
+        start_s,
+        start_s + for_s,
+        options.day_budget,
+        shortest_s=options.fault_s / 2,
+        longest_s=options.fault_s,
+        calm_s=options.calm_s,
+        longest_calm_s=options.calm_s + 5,
+    )
 
 
 def drawn(faults: Sequence[Fault], day: Day, seed: int) -> tuple[PlannedFault, ...]:

@@ -13,37 +13,18 @@ from dataclasses import MISSING
 from typing import Any
 
 from harness.criteria._criterion import Criterion, Guard
-from harness.criteria._filters import unmatched
+from harness.criteria._filters import unmatched as unmatched
 from harness.errors import ConfigurationError
 from harness.findings import BASELINE, CLIENTS, Finding
 from harness.plugins import Folder
 from harness.recording import Recording
 from harness.recording.header import CriterionSpec
 
-__all__ = [
-    "available",
-    "evidence_of",
-    "follows",
-    "guard_specs",
-    "guarded_by",
-    "is_about_generator",
-    "is_guard",
-    "load",
-    "load_all",
-    "name_of",
-    "parameters",
-    "rests_on",
-    "summary",
-    "title_of",
-    "unmatched",
-    "with_defaults",
-    "without_objection",
-]
-
 _FOLDER = Folder(__name__, "criterion", "judge")
 available = _FOLDER.available
 parameters = _FOLDER.parameters
 summary = _FOLDER.summary
+held = _FOLDER.held
 
 
 def name_of(spec: CriterionSpec) -> str:

@@ -68,6 +68,10 @@ class Criterion:
         """The requests whose failures would show in the finding, or are part of what it allows: none here."""
         yield from ()
 
+    def slowness_seen(self, recording: Recording) -> Iterator[Seen]:  # noqa: ARG002
+        """The same of requests that are answered well, and late."""
+        yield from ()
+
     @property
     def sure(self) -> float | None:
         """How sure an interval is that is an estimate; None where nobody says."""

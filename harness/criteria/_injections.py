@@ -51,5 +51,5 @@ def not_judged(faults: Sequence[Injection]) -> str:
 
 def load_end_s(recording: Recording) -> float:
     """Until when there was load: the end of the last phase, or of a run that was cut short before."""
-    planned_s = max((float(phase.end_s) for phase in recording.header.phases), default=0.0)
+    planned_s = float(recording.header.planned_end_s)
     return planned_s if recording.end is None or recording.end.completed else min(planned_s, recording.end.t)

@@ -12,7 +12,7 @@ from typing import Self
 import psutil
 
 from harness.clients.address import url_problems
-from harness.clients.process_search import SearchError, in_status_file, listeners
+from harness.clients.process_search import SearchError, in_status_file, listeners, sharing
 from harness.clients.sentinel import address_problems, as_http
 from harness.faults import Fault, FaultError
 from harness.faults._members import FoundMember, of_patroni, of_sentinel
@@ -23,8 +23,9 @@ from harness.plugins import parameter
 class ProcessFault(Fault):
     """The parameters of a fault that strikes processes, and how these are found.
 
-    By ``pid``; by the TCP ``port`` on which they listen; or in ``status_file``, the state that ``python -m target up
-    --state FILE`` keeps, by ``role`` or ``name`` there. Servers of a cluster are found when the fault comes, by what
+    By ``pid``; by the TCP ``port`` on which they listen, with the workers that share it; or in ``status_file``, the
+    state that ``python -m target up --state FILE`` keeps, by ``role`` or ``name`` there. Servers of a cluster are found
+    when the fault comes, by what
     ``patroni`` or the ``sentinels`` of a ``service`` say of them: ``member`` is ``primary``, ``replica`` (the first),
     ``replicas`` (all), or the name of one. ``children``: also all of their descendants, such as the backends of
     PostgreSQL; ``machine``: these, and the Patroni beside them; ``child``: only descendants with this word in their
@@ -71,9 +72,19 @@ class ProcessFault(Fault):
     def addresses(self) -> Iterable[str]:
         return (*self.patroni, *map(as_http, self.sentinels))
 
-    @property
-    def strikes_descendants(self) -> bool:
-        return self.children or self.machine
+    def below(self, roots: list[psutil.Process]) -> list[psutil.Process]:
+        """Descendants that are struck, too. Of those who listen on a port, the workers that share its socket: they go
+        on answering while their supervisor is frozen. Raises FaultError where nobody tells who they are.
+        """
+        if self.children or self.machine:
+            return descendants(roots)
+        if not self.port or self.child:
+            return []
+        try:
+            there = sharing(self.port)
+        except SearchError as error:
+            raise FaultError(str(error)) from None
+        return [process for process in descendants(roots) if process.pid in there]
 
     def pin(self) -> Self:
         """The same fault with the processes found by now. Raises FaultError when there are none, or ours."""
@@ -82,7 +93,7 @@ class ProcessFault(Fault):
         names = ",".join(member.name for member in members)
         try:
             found = [psutil.Process(pid) for pid in pids]
-            everyone = [*found, *(descendants(found) if self.strikes_descendants else [])]
+            everyone = [*found, *self.below(found)]
             if self.child:
                 everyone = [each for each in descendants(found) if self.child in " ".join(each.cmdline()).split()]
                 if not everyone:

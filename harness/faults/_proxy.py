@@ -72,6 +72,8 @@ class Proxy:
         self._conditions = Conditions()
         self._changed = asyncio.Event()
         """Set, and replaced, whenever the conditions change: whoever waits because of the old ones looks again."""
+        self.accepted = 0
+        """Connections that there ever were."""
         self._clients: dict[StreamWriter, StreamWriter | None] = {}
         """Connection of a client → the one to the target, once it is there."""
         self._to_target, self._to_client = _Link(), _Link()
@@ -113,6 +115,7 @@ class Proxy:
         return count
 
     async def _serve(self, from_client: StreamReader, to_client: StreamWriter) -> None:
+        self.accepted += 1
         if self._conditions.reset:
             _reset(to_client)
             return

@@ -41,6 +41,11 @@ class KillProcess(ProcessFault):
         except ValueError:
             yield "start_command has a quotation without its end. Close it"
 
+    def below(self, roots: list[psutil.Process]) -> list[psutil.Process]:
+        """To end its workers is the business of whom one asks to end."""
+        by_itself = self.signal == "TERM" and not self.children and not self.machine
+        return [] if by_itself else super().below(roots)
+
     def inject(self) -> str:
         victims = list(self.pinned())
         if not victims:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import psutil
 
 from harness.faults import FaultError
-from harness.faults._processes import ProcessFault, descendants, describe, refuse_own
+from harness.faults._processes import ProcessFault, describe, refuse_own
 
 STOPPED_WITHIN_S = 2.0
 
@@ -33,8 +33,7 @@ class StopProcess(ProcessFault):
                     continue
                 stopped[process.pid] = process
             # A parent may have had one more child before it was stopped.
-            todo = descendants(list(stopped.values())) if self.strikes_descendants else []
-            todo = [process for process in todo if process.pid not in stopped]
+            todo = [process for process in self.below(list(stopped.values())) if process.pid not in stopped]
         end_s = time.monotonic() + STOPPED_WITHIN_S
         while running := [process for process in stopped.values() if _is(process, False)]:
             if time.monotonic() > end_s:
@@ -46,9 +45,7 @@ class StopProcess(ProcessFault):
 
     def undo(self) -> str:
         roots = list(self.pinned())
-        everyone = {
-            process.pid: process for process in [*roots, *(descendants(roots) if self.strikes_descendants else [])]
-        }
+        everyone = {process.pid: process for process in [*roots, *self.below(roots)]}
         frozen = [process for process in everyone.values() if _is(process, True)]
         for process in frozen:
             try:

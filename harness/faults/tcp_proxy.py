@@ -10,6 +10,7 @@ from harness.clients.address import url_problems
 from harness.faults import Fault, FaultError
 from harness.faults._proxy import Conditions, Proxy
 from harness.plugins import parameter
+from harness.recording.marks import WITHOUT_EFFECT
 
 _running: dict[int, tuple[str, Proxy]] = {}
 """Port → where its proxy leads, and the proxy: several faults of one run may use the same."""
@@ -30,7 +31,8 @@ class TcpProxy(Fault):
     carry in each direction. ``blackhole``: nothing passes any more, connections stay open and new ones are taken, and
     what was under way arrives afterwards. ``reset``: all connections are reset, new ones as soon as they are there.
 
-    Faults with the same ``listen`` share the proxy, and add up.
+    A fault that nobody has connected through by its end is not as planned. Faults with the same ``listen`` share the
+    proxy, and add up.
     """
 
     to: str = parameter(help="host:port to which it leads")
@@ -95,4 +97,9 @@ class TcpProxy(Fault):
         if proxy is None:
             return "nothing to undo: the proxy is not there"
         proxy.disturb(id(self), None)
+        if not proxy.accepted:
+            return (
+                f"{WITHOUT_EFFECT}nobody has connected to 127.0.0.1:{proxy.port}; let the load go there (--host), "
+                f"or the service that uses {self.to}"
+            )
         return f"127.0.0.1:{proxy.port} passes everything on again"

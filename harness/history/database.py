@@ -74,7 +74,7 @@ class History:
             else:  # locked for too long, a disk that is full or may not be written
                 self.notes.append(f"{self.runs_dir / DATABASE} cannot be written ({error}); nothing of it is lost")
                 self._connection = _connected(":memory:")
-            self._refresh()
+            self._refresh(anew)
 
     def runs(self) -> list[HistoryRun]:
         """The oldest first."""
@@ -120,7 +120,7 @@ class History:
                         (self.runs_dir / name).unlink()
                 self.notes.append(f"{file} was damaged ({why}) and was made anew from the recordings; nothing is lost")
 
-    def _refresh(self, anew: bool = False) -> None:
+    def _refresh(self, anew: bool) -> None:
         there = {path: _stamp(self.runs_dir / path) for path in paths(self.runs_dir)}
         known = dict(self._connection.execute("SELECT path, stamp FROM run"))
         if there == known and not anew:
@@ -134,7 +134,7 @@ class History:
                 self._insert(run, there[path])
 
     def _insert(self, run: HistoryRun, stamp: str) -> None:
-        findings = json.dumps([verdict_json.finding(each) for each in run.findings], ensure_ascii=False)
+        findings = json.dumps([verdict_json.finding(each) for each in run.findings])
         row = (
             *(run.path, stamp, run.scenario, run.started_utc, run.branch, run.commit, json.dumps(run.tags)),
             *(None if run.outcome is None else run.outcome.value, run.reason, run.target, run.completed),

@@ -77,7 +77,8 @@ class Filter:
         if not word or word in VERDICTS:
             return []
         meant = nearest(word, VERDICTS)
-        return [f"--verdict {self.verdict}: give one of {', '.join(VERDICTS)}" + (f"; {meant}?" if meant else "")]
+        guess = f"; did you mean {meant}?" if meant else ""
+        return [f"--verdict {self.verdict}: give one of {', '.join(VERDICTS)}{guess}"]
 
     def takes(self, run: HistoryRun) -> bool:
         return (

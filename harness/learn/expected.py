@@ -129,9 +129,9 @@ class _Model:
             self._none_beyond(np.ones(BOOTSTRAPS), recounted) * random.uniform(size=BOOTSTRAPS),
         )
         tail = (1 - CONFIDENCE) / 2
-        levels = np.clip(np.quantile(places, [tail, 0.5, 1 - tail]), 1e-12, 1 - 1e-9)
+        levels = np.minimum(np.quantile(places, [tail, 0.5, 1 - tail]), 1 - 1e-9)
         inside = 1 - self._beyond_of(levels, mean)
-        m = np.where(inside > 0, threshold + self.fitted.quantile(np.clip(inside, 0.0, 1.0)), 1.0)
+        m = np.where(inside > 0, threshold + self.fitted.quantile(inside), 1.0)
         return Horizon(days, *(float(each) for each in m))
 
     def _counts(self, mean: float) -> Values:

@@ -175,8 +175,7 @@ def _request(time: Value, method: Value, target: Value, text: Value, status: Val
     """Raises _UnlikeError where something is missing."""
     if line is not None:
         found = COMMON_LINE.match(str(line).encode(errors="replace"))
-        if found is None:
-            raise _UnlikeError
+        assert found is not None, "else it would have been taken for no envelope"
         return Request(*(group or b"" for group in found.groups()))
     if text is not None:
         method, _, rest = str(text).partition(" ")

@@ -74,13 +74,13 @@ def usual_level(observed: Observed) -> Values:
             if len(before) < LEAST_DAYS:
                 others = np.delete(days, day, axis=0)[:BEFORE_DAYS]
                 before = others if len(others) >= LEAST_DAYS else before
-            by_day[day] = _median(before, axis=0)
+            by_day[day] = _median(before)
         by_day *= _weekday_factors(days, by_day)[:, np.newaxis]
         usual = _smoothed_beside_edges(by_day.ravel(), observed.window_s)
         usual = usual[skipped : skipped + len(observed.values)]
     else:
         usual = _running_median(observed.values, max(3, SHORT_S // observed.window_s))
-    middle = float(_median(usual[usual > 0], axis=0)) if (usual > 0).any() else 0.0
+    middle = float(_median(usual[usual > 0])) if (usual > 0).any() else 0.0
     usual = np.where(np.isfinite(usual), usual, middle)
     return np.maximum(usual, FLOOR * middle)
 
@@ -143,7 +143,7 @@ def ahead(observed: Observed) -> Ahead | None:
     """
     step_s = max(HOUR_S, observed.window_s)
     days, _ = _by_days(observed)
-    hourly = _nanmean(days.reshape(len(days), DAY_S // step_s, -1), axis=2)
+    hourly = _nanmean(days.reshape(len(days), DAY_S // step_s, step_s // observed.window_s), axis=2)
     whole = np.isfinite(hourly).mean(axis=1) >= LEAST_KNOWN
     if whole.sum() < LEAST_DAYS:
         return None
@@ -161,7 +161,7 @@ def ahead(observed: Observed) -> Ahead | None:
         return None
     first_day = observed.start_s // DAY_S
     # An hour that was all spike is taken as it usually is.
-    values = np.where(np.isfinite(hourly[source]), hourly[source], _median(hourly, axis=0))
+    values = np.where(np.isfinite(hourly[source]), hourly[source], _median(hourly))
     return Ahead((first_day + last + 1) * DAY_S, step_s, values, lag, errors / levels, tested)
 
 
@@ -175,13 +175,13 @@ def _by_days(observed: Observed) -> tuple[Values, int]:
     return whole.reshape(rows, per_day), skipped
 
 
-def _median(values: Values, axis: int) -> Values:
+def _median(values: Values, axis: int = 0) -> Values:
     """Of those that are no NaN, and NaN where there are none. As ``np.nanmedian``, which takes several times as long
     for so few values.
     """
-    ordered = np.sort(values, axis=axis)  # NaN comes last
+    ordered = np.sort(values, axis=axis)  # NaN comes last: where none is known, at every place
     known = np.sum(~np.isnan(values), axis=axis, keepdims=True)
-    middles = np.take_along_axis(ordered, np.concatenate([np.maximum(known - 1, 0) // 2, known // 2], axis=axis), axis)
+    middles = np.take_along_axis(ordered, np.concatenate([(known - 1) // 2, known // 2], axis=axis), axis)
     return np.asarray(np.mean(middles, axis=axis))
 
 
@@ -220,7 +220,7 @@ def _smoothed_beside_edges(values: Values, window_s: int) -> Values:
     smoothed = _smoothed(values, max(1, SMOOTHED_S // window_s))
     half = max(1, EDGE_S // window_s // 2)
     for place in np.flatnonzero(values > EDGE * smoothed):
-        middle = float(_median(values[max(0, place - half) : place + half + 1], axis=0))
+        middle = float(_median(values[max(0, place - half) : place + half + 1]))
         if middle > EDGE * smoothed[place]:
             smoothed[place] = middle
     return smoothed
@@ -230,5 +230,5 @@ def _running_median(values: Values, width: int) -> Values:
     """Of the ``width`` windows around each, at the ends of those that there are; worked out in a hundred steps."""
     step = max(1, width // 100)
     places = np.arange(0, len(values), step)
-    medians = [_median(values[max(0, place - width // 2) : place + width // 2 + 1], axis=0) for place in places]
+    medians = [_median(values[max(0, place - width // 2) : place + width // 2 + 1]) for place in places]
     return np.asarray(np.interp(np.arange(len(values)), places, np.array(medians, dtype=np.float64)))

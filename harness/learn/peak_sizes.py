@@ -53,7 +53,7 @@ def fit(excesses: Values) -> Pareto:
     positions = (np.arange(1, count + 1) - 0.35) / count
     a0 = ordered.mean(axis=-1)
     a1 = (ordered * (1 - positions)).mean(axis=-1)
-    shape = np.clip(2 - a0 / np.maximum(a0 - 2 * a1, 1e-12 * a0 + 1e-300), SHORTEST_TAIL, LONGEST_TAIL)
+    shape = np.clip(2 - a0 / np.maximum(a0 - 2 * a1, 1e-300), SHORTEST_TAIL, LONGEST_TAIL)
     return Pareto(a0 * (1 - shape), shape)  # the mean is kept, also where the shape was bounded
 
 

@@ -60,7 +60,7 @@ class Spikes:
     """The least M that counts as a spike in these data."""
     spikes: tuple[Spike, ...]
     """In the order of time."""
-    noise: float = 0.0
+    noise: float
     """Robust standard deviation of log M: what the usual level is known to."""
 
     @property

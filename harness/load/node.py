@@ -267,7 +267,8 @@ class Node:
             gevent.get_hub().loop.run_callback(self._notify_ending)
         for pacer in self._pacers.values():
             pacer.stop(self.elapsed_s() or 0.0)
-        gevent.sleep(0)  # who was woken this very moment takes its start
+        gevent.sleep(0)  # who was woken this very moment takes its start …
+        gevent.sleep(0)  # … and sends, for which Locust's users wait another turn of the loop
         if self.plan is not None and still_answering:
             deadline_s = time.monotonic() + self.plan.drain_s
             starts = self.recorder.starts  # of iterations that are not over, also when their first request is

@@ -44,14 +44,14 @@ class Pool(Probe):
             yield reading if reading.error is not None else self._named(reading)
 
     def _named(self, reading: Reading) -> Reading:
-        values = {"in_use": total_of(reading.values, self.in_use)}
-        values["size"] = float(self.size) if _is_number(self.size) else total_of(reading.values, self.size)
+        found = {"in_use": total_of(reading.values, self.in_use)}
+        found["size"] = float(self.size) if _is_number(self.size) else total_of(reading.values, self.size)
         if self.waiting:
-            values["waiting"] = total_of(reading.values, self.waiting)
-        missing = [getattr(self, name) for name, value in values.items() if value is None]
-        if missing:
+            found["waiting"] = total_of(reading.values, self.waiting)
+        values = {name: value for name, value in found.items() if value is not None}
+        if missing := [getattr(self, name) for name in found if name not in values]:
             return Reading.failed(reading.source, f"no metric {', '.join(missing)} on the page", may_come=True)
-        return Reading.of(reading.source, {name: value for name, value in values.items() if value is not None})
+        return Reading.of(reading.source, values)
 
 
 def total_of(values: Mapping[str, float], metric: str) -> float | None:

@@ -111,5 +111,10 @@ class Header:
     """Starts of the open model were due at even distances. Random ones, and those of recordings that do not tell, may
     fall short of the plan by chance."""
 
+    @property
+    def planned_end_s(self) -> int:
+        """End of the last phase; 0 where none is planned."""
+        return max((phase.end_s for phase in self.phases), default=0)
+
     def phase(self, name: str) -> Phase | None:
         return next((phase for phase in self.phases if phase.name == name), None)

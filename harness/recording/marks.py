@@ -73,6 +73,8 @@ class NodeMark:
 
 
 INJECTED, UNDONE, FAILED = "injected", "undone", "failed"
+WITHOUT_EFFECT = "without effect: "
+"""Begins the detail of what is undone and had nothing to disturb."""
 
 
 @dataclass(frozen=True)

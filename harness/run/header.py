@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
@@ -15,14 +15,17 @@ from locust import User
 from harness.clients import tls
 from harness.clients.address import strip_url
 from harness.config.settings import RunSettings
+from harness.findings import RECOVERY_TIME
 from harness.live import stop_rules
+from harness.load.http import PacedHttpUser
 from harness.load.machine_reader import usable_cores
 from harness.load.users.body_checks import judged_by_status
-from harness.recording.header import Header, Phase, PlannedClass, PlannedGate
+from harness.recording.header import CriterionSpec, Header, Phase, PlannedClass, PlannedGate
 from harness.recording.values import Scalar
 from harness.run.messages import REFERENCE_TARGET
 from harness.run.source_revision import source_revision
 from shapes._phased import PhasedShape
+from shapes._profile import Profile
 
 
 def header(
@@ -37,6 +40,8 @@ def header(
     profile, parked = shape.profile(), shape.parked
     notes = [*shape.notes()]
     notes += [f"{name} was left out (--without)" for name in settings.without]
+    answers = (("good answers", "expect"), ("turned away on purpose", "shed"))
+    notes += [f"{what}: {getattr(settings, name)} (--{name})" for what, name in answers if getattr(settings, name)]
     notes += [f"preset {settings.preset}"] if settings.preset else []
     notes += tls.of_run().notes()
     unverified = [user.__name__ for user in users if not getattr(user, "verify_tls", True)]
@@ -47,6 +52,8 @@ def header(
             f"the answers to {', '.join(by_status)} were judged by their status only: "
             "nothing in the scenario checks a body"
         )
+    if parked and settings.connect_early != "no":
+        notes += unseen_connections(settings.criteria, profile, users)
     found = source_revision(Path.cwd(), os.environ)
     return Header(
         scenario=scenario,
@@ -72,6 +79,27 @@ def header(
         commit=settings.run_commit or found.commit,
         tags=settings.run_tags,
     )
+
+
+def unseen_connections(
+    criteria: Iterable[CriterionSpec], profile: Profile, users: Iterable[type[User]]
+) -> Iterator[str]:
+    """That a recovery is judged by users who stay connected, of whom none is a newcomer, see
+    :mod:`harness.load.newcomers`: those without a herd, of classes that say nothing of how they connect.
+    """
+    with_herd = [herd.classes for herd in profile.herds]
+    staying = [
+        user.__name__
+        for user in users
+        if issubclass(user, PacedHttpUser)
+        and user.connect_early is None
+        and not any(not classes or user.__name__ in classes for classes in with_herd)
+    ]
+    if staying and any(spec.criterion == RECOVERY_TIME for spec in criteria):
+        yield (
+            f"users of {', '.join(staying)} may stay connected, and then nobody sees whether the service takes new "
+            "connections after the spike: with --connect-early no each start opens its own"
+        )
 
 
 def _classes(shape: PhasedShape, users: Iterable[type[User]]) -> tuple[PlannedClass, ...]:

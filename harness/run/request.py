@@ -24,7 +24,10 @@ from harness.load.users.class_problems import class_problems, count_problems
 from harness.load.users.paced import all_paced
 from shapes._phased import PhasedShape
 
-NO_SHAPE = "the locustfile has no shape of Springback: subclass one of the modules in shapes/, e.g. herd.Herd"
+NO_SHAPE = (
+    "the locustfile has no shape of Springback: subclass one, e.g. from shapes import herd, then "
+    "class Spike(herd.Herd); springback plugins shapes lists them"
+)
 NO_HOST = "the host is missing: name the service with --host, e.g. --host http://127.0.0.1:8000"
 EMPTY_HOST = (
     "the host is empty, as a variable is that nobody has set: give an address in --host, LOCUST_HOST or the host line "

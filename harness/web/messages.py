@@ -64,7 +64,7 @@ class Messages:
         """
         header = run.header
         if run.name not in self._starts:
-            end_s = min(LONGEST_PLAN_S, max((phase.end_s for phase in header.phases), default=0))
+            end_s = min(LONGEST_PLAN_S, header.planned_end_s)
             first_s = max(0, end_s - MOST_PLANNED_S)
             herds: Counter[int] = Counter()
             for gate in header.gates:

@@ -18,6 +18,7 @@ from harness.config.scenario import Scenario
 from harness.errors import ConfigurationError
 from harness.plugins import parameter, parameters_of
 from harness.recording.header import CriterionSpec
+from harness.run.header import header
 from harness.run.request import RunRequest
 from shapes.herd import Herd
 
@@ -165,6 +166,17 @@ def test_what_may_be_an_address_a_file_or_a_command_is_not_for_the_web_form(
     declare(parser, scenario())
     assert parser.of_locust[name]["is_secret"] is secret
     assert parser.of_locust[name]["include_in_web_ui"] is in_web_form
+
+
+def test_the_report_says_what_was_declared_a_good_answer() -> None:
+    """A configuration file may have it that nobody remembers: a service that answers everybody with 503 would pass."""
+    found = Scenario("one", criteria=("error_ratio",))
+    notes = []
+    for given in ({"expect": "2xx,503", "shed": "429"}, {}):
+        shape = Small()
+        read = settings.read(values(found, **given), found, shape, HOST)
+        notes.append(header("one", "", read, shape, HOST, 1, ()).notes)
+    assert notes == [("good answers: 2xx,503 (--expect)", "turned away on purpose: 429 (--shed)"), ()]
 
 
 def test_an_option_that_exists_already_is_refused() -> None:

@@ -74,6 +74,16 @@ def test_one_that_is_deleted_is_there_no_more(files: Files) -> None:
         FOLDER.class_of("mine")
 
 
+def test_a_folder_that_is_held_stays_as_it_was(files: Files) -> None:
+    FOLDER.class_of("mine")
+    with FOLDER.held():
+        with FOLDER.held():
+            files.delete("room/mine.py")
+            files.write("others.py", MODULE.format(3))
+        assert FOLDER.class_of("mine")().act() == 1 and FOLDER.available() == ("mine",)
+    assert FOLDER.available() == ("others",)
+
+
 def test_two_files_of_one_name_are_refused_also_when_one_is_loaded(files: Files) -> None:
     FOLDER.class_of("mine")
     files.write("mine.py", MODULE.format(3))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from harness.commands.scenario_files import find
 from harness.errors import ConfigurationError
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize(
@@ -39,3 +42,10 @@ def test_a_file_goes_before_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert find("login-herd").endswith("locustfiles/login_herd.py")
     (tmp_path / "login-herd").touch()
     assert find("login-herd") == "login-herd"
+
+
+def test_a_scenario_of_ours_is_read_at_one_look() -> None:
+    """What is longer has something of its own that belongs to the harness."""
+    ours = re.findall(r"^\| `(\w+\.py)` \|", (ROOT / "README.md").read_text(), re.MULTILINE)
+    lines = {name: len((ROOT / "locustfiles" / name).read_text().splitlines()) for name in ours}
+    assert len(ours) > 10 and {name: count for name, count in lines.items() if count > 80} == {}

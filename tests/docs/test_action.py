@@ -47,7 +47,7 @@ def run_script(script: str, directory: Path, environment: dict[str, str], code: 
     assert done.returncode == code, done.stderr
 
 
-@pytest.mark.parametrize(("code", "verdict"), [(0, "PASS"), (3, "FAIL"), (4, "INCONCLUSIVE")])
+@pytest.mark.parametrize(("code", "verdict"), [(0, "PASS"), (3, "FAIL"), (4, "INCONCLUSIVE"), (5, "STOPPED EARLY")])
 def test_the_verdict_is_an_output_and_ends_the_job(code: int, verdict: str, tmp_path: Path) -> None:
     got, told, summary = spike(tmp_path, code, TARGET_HOST="http://127.0.0.1:8000")
     assert got == [

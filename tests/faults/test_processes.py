@@ -45,6 +45,21 @@ def test_children_are_stopped_on_wish_only() -> None:
         assert not [child for child in victim.children if child.status() == psutil.STATUS_STOPPED]
 
 
+def test_workers_that_share_the_port_are_struck_with_their_supervisor() -> None:
+    """They would go on answering; who ends them is the business of whom one asks to end."""
+    with server(children=2) as victim:  # which have its socket open
+        everyone = {victim.process.pid, *(child.pid for child in victim.children)}
+        fault = StopProcess(port=victim.port).pin()
+        fault.inject()
+        assert [child.status() for child in victim.children] == [psutil.STATUS_STOPPED] * 2
+        fault.undo()
+        assert not [child for child in victim.children if child.status() == psutil.STATUS_STOPPED]
+        asked = KillProcess(port=victim.port, signal="TERM").pin()
+        assert {int(text.partition("@")[0]) for text in asked.processes} == {victim.process.pid}
+        killed = KillProcess(port=victim.port).pin()
+        assert {int(text.partition("@")[0]) for text in killed.processes} == everyone
+
+
 def test_orphans_of_a_stopped_parent_are_continued() -> None:
     """The parent is killed while everything is stopped: its children belong to nobody we know, but were pinned."""
     with server(children=2) as victim:

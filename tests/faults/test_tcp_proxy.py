@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 import pytest
 
 from harness.faults.tcp_proxy import TcpProxy
-from harness.recording.marks import INJECTED, UNDONE
+from harness.recording.marks import INJECTED, UNDONE, WITHOUT_EFFECT
 from tests.faults.victims import Watched, connected, injecting
 from tests.ports import free_port
 from tests.probes.loopback import wait_for
@@ -325,6 +325,21 @@ def test_a_free_port_is_said() -> None:
         with connected(port) as connection:
             round_trip_ms(connection)
         injector.stop()
+
+
+def test_a_proxy_that_nobody_uses_says_so() -> None:
+    """A fault that the load does not meet is none that it has survived."""
+    fault = TcpProxy(to="127.0.0.1:1", blackhole=True)
+    fault.prepare()
+    fault.inject()
+    assert fault.undo().startswith(WITHOUT_EFFECT)
+    with target(echo) as to:
+        used = TcpProxy(to=to, blackhole=True)
+        port = int(used.prepare().split()[2].rpartition(":")[2])
+        with connected(port) as connection:
+            round_trip_ms(connection)
+        used.inject()
+        assert used.undo() == f"127.0.0.1:{port} passes everything on again"
 
 
 def test_after_the_death_of_the_injecting_process_the_proxy_is_there_again() -> None:

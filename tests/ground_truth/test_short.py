@@ -5,14 +5,18 @@ One scenario's: `python -m tests.ground_truth SCENARIO --short`.
 
 from __future__ import annotations
 
+import subprocess
 import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
+from types import SimpleNamespace
 from typing import Any
+from unittest import mock
 
 import pytest
 
+from harness.commands import reference_target
 from tests.ground_truth import (
     autoscaling,
     cache_coherence,
@@ -23,6 +27,7 @@ from tests.ground_truth import (
     websocket_avalanche,
 )
 from tests.ground_truth.frame import Case, Result, Stack, compare, load, run, stack_for
+from tests.run.preloaded import ForkedModule
 
 pytestmark = [pytest.mark.ground_truth, pytest.mark.spike_testing, pytest.mark.timeout(600)]
 AT_ONCE = 3
@@ -39,6 +44,14 @@ some at once.
 
 def _name(case: Case) -> str:
     return f"{case.scenario}-{case.name}"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def stacks_are_forks() -> Iterator[None]:
+    """Of a process that has imported what they need: most of what a stack takes to come up are its imports."""
+    processes = SimpleNamespace(**{**vars(subprocess), "Popen": ForkedModule})
+    with mock.patch.object(reference_target, "subprocess", processes):
+        yield
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -106,6 +106,16 @@ def test_an_hour_of_data_is_learned_as_far_as_it_goes(tmp_path: Path) -> None:
     )
 
 
+def test_of_a_burst_after_silence_it_is_not_said_that_there_was_no_spike(tmp_path: Path) -> None:
+    """Nothing is so many times a usual level of 0, however high it is."""
+    rows = [f"{10 * n},{80 if 30 <= n < 33 else 0}" for n in range(70)]
+    (tmp_path / "a.csv").write_text("\n".join(rows))
+    told = "\n".join(learn(str(tmp_path / "a.csv"), tmp_path / "out"))
+    assert "no spike" not in told
+    assert "whether there was a spike is not known: the usual level is 0" in told and "the highest is 80." in told
+    assert "peak = 80" in (tmp_path / "out" / "learned_spike.py").read_text()
+
+
 @pytest.mark.parametrize(
     ("files", "more", "told"),
     [

@@ -181,8 +181,9 @@ def test_requests_of_too_many_kinds_are_counted_together() -> None:
     mix = Few()
     assert (mix.of_others, mix.without_path) == (0, 0)
     mix.add(Counter({(b"GET", b"/a"): 5, (b"GET", b"/b"): 2, (b"GET", b"/c"): 1, (b"GET", b"*"): 4}))
+    mix.add(Counter({(b"GET", b"*"): 2, (b"GET", b"/d"): 7, (b"GET", b"/a"): 1}))
     (kind,) = mix.kinds()
-    assert (kind.name, kind.count, mix.of_others, mix.without_path) == ("GET /a", 5, 3, 4)
+    assert (kind.name, kind.count, mix.of_others, mix.without_path) == ("GET /a", 6, 10, 6)
 
 
 def test_windows_divide_a_day() -> None:
@@ -258,6 +259,29 @@ def test_exceedances_an_hour_apart_are_one_spike() -> None:
     hours[[100, 102, 200, 203]] = 5
     apart = [spike.start_s / 3600 for spike in spikes.find(observed(hours, 3600), np.ones(400)).spikes]
     assert apart == [100, 200, 203], "of windows of an hour the one between belongs to it"
+
+
+@pytest.mark.parametrize(("beside", "belongs"), [(1.41, True), (1.4, False), (1.39, False)])
+def test_the_foot_of_a_spike_is_where_a_tenth_of_its_height_is_left(beside: float, belongs: bool) -> None:
+    """5 is 4 more than usual."""
+    values = np.ones(200)
+    values[99:102] = (beside, 5.0, beside)
+    (spike,) = spikes.find(observed(values), np.ones(200)).spikes
+    assert (spike.start_s / 60, spike.end_s / 60) == ((99, 102) if belongs else (100, 101))
+
+
+@pytest.mark.parametrize(("at", "used"), [(0, (0, 12 + 3 + 1)), (2, (0, 14 + 3 + 1)), (188, (188 - 3, 200))])
+def test_a_spike_at_an_end_is_fitted_to_what_there_is(
+    at: int, used: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    values = np.ones(200)
+    values[at : at + 12] = 5
+    (spike,) = spikes.find(observed(values), np.ones(200)).spikes
+    given: list[Values] = []
+    monkeypatch.setattr(spikes, "fitted", lambda times_s, m, *_: given.extend((times_s, m)))
+    spikes.fit(observed(values), np.ones(200), spike)
+    assert (given[0] / 60).tolist() == [n + 0.5 - at for n in range(*used)]
+    assert given[1].tolist() == values[slice(*used)].tolist()
 
 
 def test_a_spike_is_fitted_to_as_many_windows_before_and_after_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -109,6 +109,18 @@ def test_what_is_no_har_is_refused_in_one_line(tmp_path: Path, text: str, told: 
     assert told in message and "a.har" in message and SECRET not in message
 
 
+@pytest.mark.parametrize("url", ["http://[::1", "ftp://shop.example/", "about:blank", 7])
+def test_an_address_that_is_none_is_left_out(tmp_path: Path, url: str | int) -> None:
+    found = read_har(har(tmp_path / "a.har", entry("GET", url), entry("GET", "http://shop.example/")))  # type: ignore[arg-type]
+    assert (len(found.steps), found.left_out) == (1, {"no request to an http address": 1})
+
+
+def test_why_a_file_cannot_be_read_is_said(tmp_path: Path) -> None:
+    for path, why in ((tmp_path / "none.har", "No such file or directory"), (tmp_path, "Is a directory")):
+        with pytest.raises(ConfigurationError, match=why):
+            read_har(str(path))
+
+
 def test_nothing_is_written_over_unless_it_is_asked_for(tmp_path: Path) -> None:
     name = har(tmp_path / "shop.har", *VISIT)
     file = tmp_path / "visit.py"

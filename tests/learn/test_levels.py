@@ -113,6 +113,8 @@ def test_beside_an_edge_the_middle_is_usual_and_elsewhere_the_mean() -> None:
     values = np.array([0.0] * 6 + [8.0] * 6)
     found = level._smoothed_beside_edges(values, 900).tolist()
     assert found == pytest.approx([0, 0, 0, 0, 1.6, 3.2, 8, 6.4, 8, 8, 8, 8])  # 8 is just 1.25 times 6.4
+    one = np.array([0.0] * 6 + [8.0] + [0.0] * 6)
+    assert level._smoothed_beside_edges(one, 900).tolist() == pytest.approx([0] * 4 + [1.6] * 5 + [0] * 4)
     slight = np.array([8.0] * 6 + [10.0] * 6)
     wanted = [8] * 4 + [8.4, 8.8, 9.2, 9.6] + [10] * 4
     assert level._smoothed_beside_edges(slight, 900).tolist() == pytest.approx(wanted)
@@ -159,6 +161,25 @@ def test_peaks_come_by_poisson_or_in_clusters_with_so_many_times_the_variance(di
     assert float(model._beyond_of(np.array([none]), mean)[0]) == pytest.approx(beyond)
 
 
+def test_the_largest_of_peaks_in_clusters_is_told_by_their_formula() -> None:
+    """Two exponential ones a day, with four times the variance: none of ten days is beyond x with the probability
+    (1 + 3·exp(−x))^(−20/3).
+    """
+    excesses = np.array([-math.log(1 - (place + 0.5) / 1000) for place in range(1000)])
+    told = tail._Model(excesses, 500.0, 4.0, np.random.default_rng(1)).horizon(10, 1.5)
+    low, middle, high = (1.5 - math.log((p ** (-3 / 20) - 1) / 3) for p in (0.05, 0.5, 0.95))
+    assert told.low_m == pytest.approx(low, abs=0.1) and told.middle_m == pytest.approx(middle, abs=0.12)
+    assert told.high_m > high, "how long the tail is, is known no better than a thousand of them tell"
+
+
+def test_a_history_without_a_peak_is_taken_for_one_with_one() -> None:
+    """Where peaks come thirty at a time, one in thirty histories has none, and nobody would have asked of it."""
+    model = _model(30.0)
+    recounted = model.recounted * 90
+    assert recounted.min() == 1 and 0.02 < (recounted == 1).mean() < 0.1
+    assert 0 in model._counts(30.0)
+
+
 def test_peaks_in_clusters_make_the_largest_of_few_days_less_sure() -> None:
     peaks = (1.6 + np.random.default_rng(3).exponential(1.0, 90)).tolist()
     even = [float(day) for day in range(90)]
@@ -176,6 +197,31 @@ def test_what_lacks_is_said_with_what_is_needed() -> None:
     assert expected([3.0] * 30, 1.5, 90).inconclusive == "all spikes are of one size: no tail can be fitted to them"
     assert expected([3.0 + n / 100 for n in range(30)], 1.5, 90).inconclusive == "", "they need not differ by much"
     assert (expected([2.0, 3.0], 1.5, 27.5).peaks, expected([2.0], 1.5, 9.0).known_days) == (2, 9.0)
+
+
+@pytest.mark.parametrize(
+    ("days", "peaks", "lacking"),
+    [
+        (28.0, 25, ""),
+        (27.9, 25, "27.9 days are known, and 28 are needed"),
+        (28.0, 24, "24 peaks were found, and 25 are needed"),
+        (28.0, 1, "1 peak was found, and 25 are needed"),
+        (1.0, 25, "1 days are known, and 28 are needed"),
+        (0.9, 25, "less than one day is known, and 28 are needed"),
+        (0.5, 24, "less than one day is known, and 28 are needed; 24 peaks were found, and 25 are needed"),
+    ],
+)
+def test_what_has_to_be_known_for_the_largest_spike_ahead(days: float, peaks: int, lacking: str) -> None:
+    told = expected([2.0 + n / 10 for n in range(peaks)], 1.5, days)
+    assert (told.inconclusive, told.threshold) == (lacking, 1.5)
+    assert [each.days for each in told.horizons] == ([] if lacking else [1, 2, 3, 5, 7]), "a third of the time known"
+
+
+def test_the_next_longer_horizon_is_that_of_some_days() -> None:
+    horizons = tuple(tail.Horizon(days, 1.0, 2.0, 3.0) for days in (1, 3, 7))
+    told = tail.Expected(1.5, 30, 21.0, horizons)
+    found = [told.within(days) for days in (0, 1, 2, 3, 4, 7, 8)]
+    assert [each and each.days for each in found] == [1, 1, 3, 3, 7, 7, None]
 
 
 @pytest.mark.parametrize("height", [3.0, 9.0])
@@ -248,6 +294,20 @@ def test_a_weekday_that_is_a_half_of_its_usual_level_has_the_factor_of_a_half() 
     days = usual.copy()
     days[5::7] = 2.0
     assert level._weekday_factors(days, usual)[[12, 19]].tolist() == [0.5, 0.5]
+
+
+def test_a_weekday_on_which_nobody_comes_has_no_factor() -> None:
+    """Nothing is no share of the week before it."""
+    usual = np.ones((22, 4))
+    days = usual.copy()
+    days[6::7] = 0.0
+    assert level._weekday_factors(days, usual).tolist() == [1.0] * 22
+
+
+def test_the_mean_of_one_is_itself_and_of_none_is_unknown() -> None:
+    found = level._means(np.array([4.0, 6.0, math.nan, 8.0]), np.array([0, 2, 1, 2]), 4, True)
+    assert found[[0, 2]].tolist() == [4, 7] and np.isnan(found[[1, 3]]).all()
+    assert np.isnan(level._means(np.array([4.0]), np.array([0]), 1, False)).all()
 
 
 def test_a_weekday_is_what_it_was_in_the_four_weeks_before() -> None:

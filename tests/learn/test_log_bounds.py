@@ -66,6 +66,10 @@ def test_what_is_said_of_a_log_that_is_whole_and_of_what_it_lacks(tmp_path: Path
     traffic = read_logs([written(tmp_path / "b.log", common(Seen(START)), empty)])
     assert traffic.notes == [f"{tmp_path}/b.log: 2 lines, {title}; left out 1 without a request"]
     assert (traffic.total, [kind.name for kind in traffic.mix.kinds()]) == (1, ["GET /"])
+    odd = common(Seen(START, target="?q=1"))
+    traffic = read_logs([written(tmp_path / "f.log", common(Seen(START)), odd)])
+    assert traffic.notes == [f"{tmp_path}/f.log: 2 lines, {title}"], "a request, of no path"
+    assert ([kind.name for kind in traffic.mix.kinds()], traffic.mix.without_path) == (["GET /"], 1)
     (note,) = read_logs([written(tmp_path / "c.log", common(Seen(START)), "", common(Seen(START + 1)))]).notes
     assert note == f"{tmp_path}/c.log: 3 lines, {title}"
     (tmp_path / "d.log").write_text(f"hush\n{common(Seen(START))}\n{common(Seen(START + 1))}")
@@ -77,7 +81,10 @@ def test_what_is_said_of_a_log_that_is_whole_and_of_what_it_lacks(tmp_path: Path
 
 @pytest.mark.parametrize(
     ("hours", "is_summer"),
-    [((9.5, 10.5), True), ((-1, 0), True), ((-0.5, 0.5), True), ((9.5, 11), False), ((1, 2, 3), False)],
+    [
+        *(((9.5, 10.5), True), ((-1, 0), True), ((-0.5, 0.5), True)),
+        *(((9.5, 11), False), ((1, 2, 3), False), ((-1, 2), False)),
+    ],
 )
 def test_zones_an_hour_apart_may_be_summer_time(tmp_path: Path, hours: tuple[float, ...], is_summer: bool) -> None:
     zones = [timezone(timedelta(hours=each)) for each in hours]

@@ -108,6 +108,15 @@ def test_pieces_of_any_size_lose_no_line(tmp_path: Path, monkeypatch: pytest.Mon
     assert traffic.total == 499 and "the first is line 322" in traffic.notes[0]
 
 
+def test_a_large_file_is_read_a_piece_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of bites of four bytes: no piece has more than the two that reach eight, and what is left of a line."""
+    monkeypatch.setattr(log_file, "PIECE_BYTES", 8)
+    monkeypatch.setattr(log_file, "BITE_BYTES", 4)
+    (tmp_path / "a.log").write_bytes(b"one\ntwo\nthree\nsix")
+    file = log_file._File("a.log", tmp_path / "a.log", Traffic(), None)
+    assert list(file.pieces()) == [b"one\ntwo\n", b"three\n", b"six"]
+
+
 def test_zones_are_taken_in_utc_and_said(tmp_path: Path) -> None:
     """Also where summer time ends: the same hour comes twice, and is two hours."""
     zones = (timezone(timedelta(hours=2)), timezone(timedelta(hours=1)))

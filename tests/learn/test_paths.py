@@ -62,9 +62,30 @@ def test_as_many_paths_as_requests_are_folded_into_kinds(monkeypatch: pytest.Mon
     assert (kind.name, kind.count) == ("GET /items/{id}", 10_000) and len(kind.samples) <= 200
 
 
+def test_of_what_may_be_secret_no_path_is_kept() -> None:
+    mix = Mix()
+    mix.add(Counter({(b"GET", b"/reset/k3J9"): 3, (b"GET", b"/items/7"): 2}))
+    secret, plain = mix.kinds()
+    assert (secret.name, secret.is_secret, secret.count, secret.samples) == ("GET /reset/{token}", True, 3, {})
+    assert (plain.name, plain.is_secret, plain.count, plain.samples) == ("GET /items/{id}", False, 2, {"/items/7": 2})
+
+
 def test_only_what_can_be_sent_again_is_kept_and_the_rest_is_counted() -> None:
     mix = Mix()
     mix.add(Counter({(b"GET", b"/"): 9, (b"POST", b"/cart"): 5, (b"GET", b"/reset/k3J9"): 3, (b"GET", b"/rare"): 1}))
     kept, left_out = sendable(mix.kinds(), most=1)
     assert [kind.name for kind in kept] == ["GET /"]
     assert sorted(left_out.values()) == [1, 3, 5]
+
+
+def test_no_more_paths_are_kept_than_there_is_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There may be as many as requests: of more they are folded into their kinds at once."""
+    assert (Mix.MOST_RAW, Mix.MOST_KINDS) == (100_000, 20_000)
+    monkeypatch.setattr(Mix, "MOST_RAW", 2)
+    mix = Mix()
+    mix.add(Counter({(b"GET", b"/items/1"): 1, (b"GET", b"/items/2"): 1}))
+    assert len(mix._raw) == 2, "as many are not folded yet: it takes its time"
+    mix.add(Counter({(b"GET", b"/items/3"): 1}))
+    assert not mix._raw
+    (kind,) = mix.kinds()
+    assert (kind.count, sorted(kind.samples)) == (3, ["/items/1", "/items/2", "/items/3"])

@@ -65,3 +65,104 @@ def test_a_long_list_of_paths_is_broken_into_lines() -> None:
 
 def test_what_a_log_says_ends_no_comment_and_no_docstring() -> None:
     assert scenario_text._comment('a"""b\\n\nc\u00e9') == "a'''b/n c?"
+
+
+MIX = '''"""A week of the shop
+
+Point it at your own service:
+    springback run shop.py --host URL
+
+3 requests were left out.
+"""
+
+import random
+
+import harness
+from harness.load.http import PacedHttpUser
+from locust import task
+from shapes import step
+
+# How often it was seen, method, name in the reports, paths to choose from.
+REQUESTS = [
+    (7, "GET", "/items/{id}", ["/items/2", "/items/1"]),
+]
+WEIGHTS = [weight for weight, *_ in REQUESTS]
+
+
+class Visitor(PacedHttpUser):
+    @task
+    def send(self):
+        _, method, name, paths = random.choices(REQUESTS, WEIGHTS)[0]
+        self.client.request(method, random.choice(paths), name)
+
+
+class Load(step.Step):
+    base = 1.5
+
+
+harness.attach("shop")
+'''
+VISIT = '''"""A visit
+
+Point it at your own service:
+    springback run visit.py
+"""
+
+from pathlib import Path
+
+import harness
+from harness.load.http import PacedHttpUser
+from locust import task
+from shapes import trace
+
+# Method, path, name in the reports.
+VISIT = [
+    ("GET", "/items/7", "/items/{id}"),
+]
+
+
+class Visitor(PacedHttpUser):
+    @task
+    def visit(self):
+        for method, path, name in VISIT:
+            self.client.request(method, path, name)
+        # Left out, as it may change data, and without its body. Complete what you need:
+        # self.client.request("DELETE", "/cart")
+        # self.client.request("POST", "/login", data={})
+
+
+class Load(trace.Trace):
+    # As it was learned.
+    learned = str(Path(__file__).with_name("a.json"))
+
+
+harness.attach("visit")
+'''
+
+
+def test_a_mix_and_a_visit_to_the_letter() -> None:
+    step = ShapeText("step", "Step", (("base", 1.5),))
+    kind = Kind("GET", "/items/{id}", False, 7, Counter({"/items/1": 3, "/items/2": 4}))
+    notes = ["3 requests were left out."]
+    assert (
+        scenario_text.mix("A week of the shop", "shop", [kind], step, notes, "springback run shop.py --host URL") == MIX
+    )
+    trace = ShapeText("trace", "Trace", (), ("As it was learned.",), (("learned", "a.json"),))
+    visit = Visit("http://a", [Step("GET", "/items/7", "/items/{id}")])
+    visit.unsent += [("DELETE", "/cart", ""), ("POST", "/login", "form")]
+    text = scenario_text.visit("A visit", "visit", visit, trace, [], "springback run visit.py")
+    assert text == VISIT
+    visit.unsent.clear()
+    plain = scenario_text.visit("A visit", "visit", visit, step, [], "springback run visit.py")
+    assert "Left out" not in plain and '"""\n\nimport harness\n' in plain, "it needs no module of the standard library"
+
+
+def test_a_line_of_a_mix_has_as_many_characters_as_fit() -> None:
+    """110 are one line, and 111 are three."""
+    step = ShapeText("step", "Step", ())
+    for more, lines in ((0, 1), (1, 3)):
+        path = "/" + "a" * (110 - len('    (1, "GET", "/a", ["/"]),') + more)
+        kind = Kind("GET", "/a", False, 1, Counter({path: 1}))
+        text = scenario_text.mix("Title", "name", [kind], step, [], "springback run mix.py")
+        listed = text.partition("REQUESTS = [\n")[2].partition("\n]\n")[0].splitlines()
+        assert len(listed) == lines and len(listed[0]) == (110 if lines == 1 else len('    (1, "GET", "/a", ['))

@@ -12,6 +12,7 @@ from typing import Any
 import gevent
 import pytest
 from gevent.event import Event
+from gevent.pool import Group
 from locust import User, constant, task
 from locust.env import Environment
 from locust.rpc.protocol import Message
@@ -20,7 +21,7 @@ from locust.user.task import LOCUST_STATE_RUNNING
 from harness.load.clock import Clock
 from harness.load.node import Node
 from harness.load.node_reporter import NodeReporter, Place
-from harness.load.pacing import Start
+from harness.load.pacing import Slot, Start
 from harness.load.report import Report
 from harness.load.run_plan import Plan
 from harness.recording import ProbeSample, Slice, Slices, Unanswered
@@ -102,6 +103,44 @@ def test_what_has_no_answer_is_told_as_what_has_changed_in_it() -> None:
     finally:
         reporter.close()
         reporter.users_gone()
+
+
+def test_a_load_that_is_ended_at_once_sends_nothing_when_its_account_is_closed() -> None:
+    """Starts that were due already are still made; Locust's users have a turn of the loop between one and what they
+    send.
+    """
+    environment, finals = Environment(), list[Report]()
+    users: Group = Group()
+    environment.runner = SimpleNamespace(user_greenlets=users)  # type: ignore[assignment]
+    node = Node("run", Clock(exact=True))
+    reporter = NodeReporter(environment, "worker-1", node, finals.append)
+
+    def user() -> None:
+        node.iterations.end()
+        start = node.park(Slot())
+        assert start is not None
+        node.iterations.begin(start)
+        gevent.sleep(0)  # in TaskSet.wait()
+        now_s = time.monotonic()
+        node.recorder.on_request("GET", "/", 0, 0, sent_s=now_s, done_s=now_s)  # the answer is there at once
+        Event().wait()
+
+    try:
+        for _ in range(5):
+            users.spawn(user)
+        gevent.sleep(0.05)
+        five_at_once = Polyline(((0, 50), (0.1, 50), (0.1, 0), (60, 0)))
+        origin_s = time.monotonic() - 0.1
+        reporter.begin(Plan("run", origin_s, 60, ARRIVALS, five_at_once, None, (), 5, paced=True, drain_s=5.0))
+        reporter.halt()
+        gevent.sleep(0.05)
+        (last,), later = finals, reporter.users_gone()
+    finally:
+        reporter.close()
+        reporter.users_gone()
+    assert [(piece.outcome, piece.count) for piece in last.slices] == [("ok", 5), ("unfinished", 5)]
+    assert (last.requests, last.unfinished) == (5, 5)
+    assert (later.requests, later.slices) == (0, ()) and not users.greenlets
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from locust.exception import RescheduleTask
 
 from harness.load.outcomes import ExpectedStatuses
 from harness.load.stock_clients import count_all_requests, count_without_block, lock_cookies_natively
-from tests.http.scripted import READ, scripted
+from tests.http.scripted import CLOSE, READ, RESET, scripted
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 BAD = b"HTTP/1.1 500 Oops\r\nContent-Length: 2\r\n\r\nno"
@@ -88,6 +88,18 @@ def test_the_users_own_timeout_ends_the_request_and_is_a_failure(session: Any, m
         assert session.outcomes == ["timeout"]
         assert session.get("/").text == "ok", "what was on its way is not taken for the next answer"
     assert session.outcomes == ["timeout", "ok"]
+
+
+@pytest.mark.parametrize("ends", [CLOSE, RESET])
+def test_a_connection_that_ends_without_an_answer_is_a_failure(session: Any, ends: str) -> None:
+    """FastHttpSession asks again, up to eleven times, and lets nobody know: half of a service may be gone."""
+    with scripted([READ, OK, READ, ends], [READ, ends], [READ, OK, CLOSE], [READ, OK]) as server:
+        session.base_url = server.url
+        for _ in range(4):
+            session.get("/")
+        gevent.sleep(0.05)
+        session.get("/")  # a connection that was closed while it was idle is none of these
+    assert session.outcomes == ["ok", "connection reset", "connection reset", "ok", "ok"]
 
 
 def test_a_request_without_a_name_is_called_by_its_address_without_secrets(session: Any) -> None:

@@ -9,6 +9,7 @@ import json
 import os
 import signal
 import sys
+import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
@@ -104,15 +105,30 @@ def _trace(items: list[pytest.Item], judged: frozenset[str], kept: Path) -> None
         if not passed:
             continue
         lines: dict[str, set[int]] = defaultdict(set)
-        sys.settrace(_tracer(judged, lines))
-        passed = _passes_within(item, FOLLOWED * LONGEST_TEST_S)
-        sys.settrace(None)
+        with _following(_tracer(judged, lines)):
+            passed = _passes_within(item, FOLLOWED * LONGEST_TEST_S)
         if passed:
-            made[item.nodeid] = {"cpu_s": cpu_s, "lines": {path: sorted(seen) for path, seen in lines.items()}}
+            # Copies: a thread that the test has left behind goes on.
+            made[item.nodeid] = {
+                "cpu_s": cpu_s,
+                "lines": {path: sorted(seen.copy()) for path, seen in lines.copy().items()},
+            }
     files = {path: _digest([Path(path)]) for path in {path for each in made.values() for path in each["lines"]}}
     written = kept.with_suffix(f".{os.getpid()}")
     written.write_text(json.dumps({"files": files, "tests": made}))
     written.replace(kept)  # a fork that is ended while it writes leaves no half of it
+
+
+@contextmanager
+def _following(tracer: Callable[..., Any]) -> Iterator[None]:
+    """In this thread, and in those that are begun in it: what is sampled of several at once is sampled in some."""
+    threading.settrace(tracer)
+    sys.settrace(tracer)
+    try:
+        yield
+    finally:
+        sys.settrace(None)
+        threading.settrace(None)
 
 
 def _passes_within(item: pytest.Item, cpu_s: float) -> bool:

@@ -46,7 +46,7 @@ NOT_SWAPPED = {"min", "max", "minimum", "maximum", "hypot", "array_equal", "iscl
 """Functions whose arguments may be in any order, and those that nothing gets past with another one."""
 LARGE = 1000
 OUTCOMES = {"PASS": "FAIL", "FAIL": "INCONCLUSIVE", "INCONCLUSIVE": "PASS"}
-WITHOUT_EFFECT = {"cache", "lru_cache", "wraps", "overload", "override", "final"}
+WITHOUT_EFFECT = {"cache", "lru_cache", "once", "wraps", "overload", "override", "final"}
 """Decorators without which all is as it was, or slower …"""
 OF_ITS_KIND = {"dataclass", "property", "cached_property", "classmethod", "staticmethod", "contextmanager", "setter"}
 """… and those without which nothing works that uses it, so that taking them away asks nothing."""

@@ -17,7 +17,7 @@ import pytest
 
 from harness import probes
 from harness.errors import ConfigurationError
-from harness.probes import Reading
+from harness.probes import Reading, kubernetes
 from tests.ports import free_port
 from tests.probes.loopback import answer, hanging, serving
 
@@ -152,6 +152,17 @@ def test_counts_that_kubernetes_leaves_out_are_0(token_file: str) -> None:
     with serving(api(dict(zip(PATHS, (deployment, autoscaler), strict=True)))) as url:
         reading = sample(url=url, autoscaler="web-hpa", token_file=token_file)
     assert reading.values == {"ready": 0, "current": 0, "updated": 0, "desired": 6, "min": 1, "max": 10}
+
+
+def test_what_is_not_said_of_a_deployment_and_its_autoscaler_is_kubernetes_default() -> None:
+    """One replica is wanted, and one at least; of the counts it leaves out those that are 0."""
+    assert kubernetes._of_deployment({"status": {}, "spec": {}}) == {
+        "ready": 0,
+        "current": 0,
+        "updated": 0,
+        "desired": 1,
+    }
+    assert kubernetes._of_autoscaler({"status": {}, "spec": {}}) == {"desired": 0, "min": 1, "max": 0}
 
 
 def test_refusals_say_what_would_help_and_never_the_token(token_file: str, tmp_path: Path) -> None:

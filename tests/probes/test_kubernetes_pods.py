@@ -168,6 +168,14 @@ def test_use_of_the_metrics_api_beside_limits_and_restarts_of_the_pod(url: str, 
     }
 
 
+def test_what_is_not_said_of_a_container_is_nothing() -> None:
+    """One that has never been restarted, in a pod without limits."""
+    probe: Any = probes.load("kubernetes_pods", selector="app=web", usage="none")
+    assert probe._of_container("shop/web-1/web", {"state": {"running": {}}}, {}, None) == Reading.of(
+        "shop/web-1/web", {"restarts": 0, "oom_kills": 0, "running": 1, "cpu_limit_cores": 0}
+    )
+
+
 def test_throttling_is_on_the_page_of_the_kubelet(cluster: Cluster, url: str, token: str) -> None:
     """A page that has not been drawn up anew tells of no time in between."""
     probe = pods(url, token, usage="kubelet")

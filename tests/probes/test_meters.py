@@ -14,7 +14,7 @@ import pytest
 
 from harness import faults, probes
 from harness.clients.postgres import PostgresError
-from harness.clients.process_search import is_alive
+from harness.clients.process_search import SearchError, is_alive
 from harness.probes import _pod_usage, _process_meter, postgres_replication, process, run_cpu, sentinel
 from harness.probes._container_meter import CounterMeter
 from harness.probes._lag import KEPT, LagMeter
@@ -37,8 +37,46 @@ def test_every_probe_waits_as_long_as_it_says() -> None:
     # One that is added is no business of this list.
     assert {name: each.default for name, each in waits.items()}.items() >= TIMEOUTS_S.items()
     assert {waits[name].lowest for name in TIMEOUTS_S} == {0.001}
-    assert [declared[name]["refresh_interval_s"].default for name in ("process", "run_cpu")] == [2.0, 2.0]
-    assert declared["process"]["uss_interval_s"].default == 10
+
+
+IN_CLUSTER = {"url": "https://kubernetes.default.svc", "namespace": "", "token_file": "", "ca_file": ""}
+DEFAULTS: dict[str, dict[str, object]] = {
+    "cgroup": {"paths": (), "ports": (), "pids": ()},
+    "docker_container": {"socket": "/var/run/docker.sock"},
+    "haproxy": {"socket_path": "", "url": "", "backend": ""},
+    "http_json": {"keys": ()},
+    "kubernetes": {"deployment": "", "autoscaler": "", **IN_CLUSTER},
+    "kubernetes_pods": {"usage": "metrics", **IN_CLUSTER},
+    "patroni": {},
+    "pool": {"waiting": ""},
+    "postgres": {"application_name": ""},
+    "postgres_replication": {},
+    "process": {
+        "pids": (),
+        "ports": (),
+        "status_file": "",
+        "roles": ("api",),
+        "children": True,
+        "refresh_interval_s": 2.0,
+        "uss_interval_s": 10.0,
+    },
+    "prometheus": {"metrics": ()},
+    "queue": {"handled": ""},
+    "run_cpu": {"ports": (), "status_file": "", "pids": (), "alone": (), "refresh_interval_s": 2.0},
+    "sentinel": {"password": ""},
+}
+"""Without ``timeout_s``; whatever else a probe has must be given."""
+
+
+@pytest.mark.parametrize("name", DEFAULTS)
+def test_a_probe_that_is_written_without_its_parameters_means_what_it_did(name: str) -> None:
+    given = [each for each in probes.parameters(name) if each.name != "timeout_s"]
+    has_default = {each.name: each.default for each in given if each.default is not dataclasses.MISSING}
+    assert has_default == DEFAULTS[name]
+    bounds = {"ports": (1, 65_535), "pids": (1, math.inf), "alone": (1, math.inf)}
+    for each in given:
+        assert (each.lowest, each.highest) == bounds.get(each.name, (0, math.inf)), each.name
+        assert each.choices == (("metrics", "kubelet", "none") if each.name == "usage" else ())
 
 
 def test_what_is_secret_of_a_probe_is_said_to_be() -> None:
@@ -87,6 +125,41 @@ def test_counters_are_shares_of_the_time_in_between() -> None:
     assert (found["cpu_ratio"], found["cpu_throttled_ratio"]) == (1.5, 0.25)
     assert "cpu_ratio" not in meter.read(13.0, 2.0, later), "it has begun anew"
     assert meter.read(14.0, 2.5, later)["cpu_ratio"] == 0.5
+
+
+def test_every_figure_of_a_container_is_read_of_the_page_of_its_node() -> None:
+    """In the words of cAdvisor; what stands for the pod as a whole, or is of another kind, is none of it."""
+    web = '{container="web",id="/a/b",namespace="shop",pod="web-1"}'
+    page = "\n".join(
+        [
+            "# TYPE container_cpu_usage_seconds_total counter",
+            f"container_memory_working_set_bytes{web} 1024 5000",
+            f"container_cpu_usage_seconds_total{web} 2.5 6000",
+            f"container_cpu_cfs_periods_total{web} 30",
+            f"container_cpu_cfs_throttled_periods_total{web} 4",
+            f"container_cpu_cfs_throttled_seconds_total{web} 0.75",
+            f"container_oom_events_total{web} 1",
+            f"container_threads{web} 9",
+            'container_oom_events_total{container="",namespace="shop",pod="web-1"} 7',
+            'container_oom_events_total{container="POD",namespace="shop",pod="web-1"} 8',
+            "container_oom_events_total{container=} nonsense",
+        ]
+    )
+    figures = {"memory_working_set_bytes": 1024.0, "cpu_s": 2.5, "periods": 30.0, "throttled_periods": 4.0}
+    figures |= {"throttled_s": 0.75, "oom_kills": 1.0}
+    assert _pod_usage.on_page(page) == {("shop", "web-1", "web"): Usage(6.0, figures)}
+
+
+def test_who_is_known_to_listen_is_sampled_while_nobody_can_be_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(_: object) -> Any:
+        raise SearchError("no tables of sockets")
+
+    monkeypatch.setattr(process, "sockets_on", fails)
+    known: Any = {"port-80": SimpleNamespace(pid=7), "port-80/8": SimpleNamespace(pid=8)}
+    probe = process.Process(ports=(80, 443))
+    probe._find_ports(known)
+    assert probe._session.roots == known
+    assert probe._session.failures == [probes.Reading.failed("port-443", "no tables of sockets")]
 
 
 def test_periods_alone_are_enough_for_their_share_and_none_is_no_throttling() -> None:
@@ -241,6 +314,15 @@ def test_processes_are_searched_again_when_the_interval_is_over() -> None:
         assert probe._session.searches == searches
 
 
+def test_what_cannot_be_searched_is_no_figure_of_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(_: object) -> Any:
+        raise SearchError("no tables of sockets")
+
+    monkeypatch.setattr(run_cpu, "listeners", fails)
+    found = list(run_cpu.RunCpu(ports=(80,)).sample())
+    assert found == [probes.Reading.failed(run_cpu.SOURCE, "no tables of sockets", may_come=True)]
+
+
 @pytest.mark.parametrize(("there", "searched"), [({"a", "b"}, 0), ({"a"}, 1), (set[str](), 1)])
 def test_listeners_are_searched_where_one_of_them_is_gone(
     there: set[str], searched: int, monkeypatch: pytest.MonkeyPatch
@@ -267,6 +349,30 @@ def test_a_primary_is_one_that_says_so_and_that_a_sentinel_names(
     (reading,) = sentinel.Sentinel(sentinels=("redis://127.0.0.1:3",), service="cache").sample()
     assert (reading.source, reading.values["primary"]) == ("127.0.0.1:1", primary)
     assert (reading.values["streaming"], reading.values["offset_bytes"]) == (float(not says_so), 7)
+    assert reading.values.keys() == {"primary", "streaming", "offset_bytes", "answered_s"}
+    assert 0 < reading.values["answered_s"] < 60
+
+
+@pytest.mark.parametrize(
+    ("name", "is_seen"),
+    [
+        *((name, True) for name in ("nginx", "python", "my-ssh-server", "")),
+        *((name, False) for name in ("docker-proxy", "com.docker.backend", "rootlessport", "gvproxy", "slirp4netns")),
+        *((name, False) for name in ("pasta", "pasta.avx2", "ssh", "sshd", "kubectl")),
+    ],
+)
+def test_what_listens_for_a_container_or_another_machine_hides_who_serves(
+    name: str, is_seen: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run_cpu, "listeners", lambda ports: {port: [7] for port in ports})
+    monkeypatch.setattr(run_cpu, "_name", lambda _: name)
+    monkeypatch.setattr(run_cpu, "_process", lambda pid: pid)
+    probe = run_cpu.RunCpu(ports=(80,))
+    probe._session.unseen_ports = {80}
+    probe._search_listeners()
+    assert (probe._session.listeners, probe._session.unseen_ports) == (
+        ({80: [7]}, set()) if is_seen else ({80: []}, {80})
+    )
 
 
 def test_cores_in_use_are_cpu_seconds_by_seconds_and_nothing_of_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -304,3 +410,4 @@ def test_a_port_is_looked_for_anew_where_any_who_listened_is_gone_or_has_closed_
     probe._find_ports(meters)
     assert looked == looks and bool(probe._session.failures) is bool(looks)
     assert probe._session.roots == ({} if looks else meters)
+    assert probe._session.sockets == {80: sockets}, "by which it is known next time whether any is another one"

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from harness import probes
 from harness.probes import Reading, cgroup, pool
+from tests.probes.loopback import answer, serving
 
 
 def test_of_a_pool_those_metrics_are_read_that_it_names(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -43,3 +45,49 @@ def test_the_group_of_a_process_is_looked_for_where_it_is_not_known_or_has_ended
     reading = probe._of_pid("it", 7, "there is no process 7")
     assert len(found) == searched
     assert reading.error == (None if is_there else "there is no process 7")
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters", "accept"),
+    [
+        ("http_json", {"url": "{}/"}, "application/json"),
+        ("prometheus", {"urls": ("{}/",)}, "text/plain;version=0.0.4"),
+        ("pool", {"urls": ("{}/",), "size": "8", "in_use": "a"}, "text/plain;version=0.0.4"),
+        ("queue", {"url": "{}/", "length": "a"}, "text/plain;version=0.0.4, application/json;q=0.9"),
+        ("haproxy", {"url": "{}/"}, "text/csv, text/plain;version=0.0.4"),
+    ],
+)
+def test_a_page_is_asked_for_in_the_form_that_is_read(name: str, parameters: dict[str, Any], accept: str) -> None:
+    """A service that has more than one gives another to who does not say."""
+    asked: list[bytes] = []
+    respond = answer("a 1")
+    with serving(lambda connection, request: (asked.append(request), respond(connection, request))[1]) as url:
+        given = {key: _filled(value, url) for key, value in parameters.items()}
+        list(probes.load(name, **given).sample())
+    (request,) = asked
+    assert f"\r\naccept: {accept}\r\n".encode() in request.lower()
+
+
+def _filled(value: Any, url: str) -> Any:
+    return tuple(each.format(url) for each in value) if isinstance(value, tuple) else value.format(url)
+
+
+def test_a_server_of_an_exporter_that_tells_no_sessions_has_none() -> None:
+    """As one whose exporter is told to leave metrics out."""
+    page = (
+        'haproxy_server_status{proxy="api",server="a1",state="UP"} 1\n'
+        'haproxy_server_status{proxy="api",server="a1",state="DOWN"} 0\n'
+        'haproxy_server_status{proxy="api",server="a2",state="DOWN"} 1\n'
+        'haproxy_server_current_sessions{proxy="api",server="a2"} 3\n'
+    )
+    states = {"servers_up": 1, "servers_drain": 0, "servers_down": 1, "servers_maint": 0}
+    with serving(answer(page)) as url:
+        assert list(probes.load("haproxy", url=url).sample()) == [Reading("api", states | {"sessions": 3, "queue": 0})]
+
+
+def test_of_a_pool_what_is_missing_is_named() -> None:
+    page = pool.Pool(urls=("http://a:1",), size="largest", in_use="busy", waiting="queue")
+    missing = page._named(Reading.of("a:1", {"busy": 0.0}))
+    assert missing == Reading.failed("a:1", "no metric largest, queue on the page", may_come=True)
+    whole = page._named(Reading.of("a:1", {"busy": 0.0, "largest": 8.0, "queue": 0.0}))
+    assert whole == Reading.of("a:1", {"in_use": 0.0, "size": 8.0, "waiting": 0.0})

@@ -11,7 +11,7 @@ from unittest import mock
 import psutil
 import pytest
 
-from tests.run.admission import BUSY_RATIO, WATCHED_S, Admission, of_this_machine, used_s
+from tests.run.admission import BUSY_RATIO, FULL_RATIO, WATCHED_S, Admission, of_this_machine, used_s
 
 CORES = 2
 
@@ -47,6 +47,33 @@ def test_one_more_begins_where_the_machine_has_turns_and_the_next_when_it_was_wa
             others.enter_context(machine.admission.turn())
         machine.let_pass(10 * WATCHED_S, 0.0)
         assert not machine.admission.may_begin(), "so many are the most"
+
+
+def test_who_takes_the_place_of_one_that_has_ended_begins_at_once() -> None:
+    machine = Machine()
+    with machine.admission.turn(), machine.admission.turn():
+        machine.let_pass(WATCHED_S, 0.1)
+        for _ in range(5):
+            with machine.admission.turn():
+                machine.let_pass(WATCHED_S, (BUSY_RATIO + FULL_RATIO) / 2)
+        with machine.admission.turn():
+            for _ in range(9):
+                machine.let_pass(WATCHED_S / 10, 0.1)
+                assert not machine.admission.may_begin()
+            machine.let_pass(WATCHED_S / 10, 0.1)
+            assert machine.admission.may_begin()
+
+
+def test_one_fewer_goes_where_the_machine_is_full() -> None:
+    machine = Machine()
+    with machine.admission.turn(), machine.admission.turn():
+        machine.let_pass(WATCHED_S, 0.1)
+        with machine.admission.turn():
+            machine.let_pass(WATCHED_S, FULL_RATIO + 0.01)
+            assert not machine.admission.may_begin()
+        assert not machine.admission.may_begin()
+        machine.let_pass(WATCHED_S, 0.1)
+        assert machine.admission.may_begin()
 
 
 def test_what_was_long_ago_does_not_count() -> None:

@@ -251,3 +251,11 @@ def test_without_the_length_of_the_run_nobody_watches_the_budget() -> None:
     assert AlertWatch((), limits)._burn_rates is None
     assert AlertWatch((), limits, run_s=1)._burn_rates is not None
     assert AlertWatch((), Limits(), run_s=90)._burn_rates is None
+
+
+def test_of_several_causes_the_two_most_frequent_are_told() -> None:
+    seen = AlertWatch(None, Limits())
+    for outcome, count in ((OK, 14), ("http 500", 1), ("http 503", 3), ("timeout", 2)):
+        seen.add(piece(30, count, outcome=outcome))
+    (found,) = (each for each in seen.look(30) if each.alert == "error ratio")
+    assert (found.is_over, found.figure, found.detail) == (True, 0.3, "http 503, timeout")

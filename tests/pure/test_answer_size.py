@@ -268,6 +268,14 @@ def test_a_list_that_is_filled_under_load_and_stays_so_is_no_error(usual: int, o
     assert of_spike_alone.outcome is Outcome.INCONCLUSIVE, "it has ended, as no list does"
 
 
+@pytest.mark.parametrize(("usual", "has_grown"), [(0, True), (9, True), (10, False), (50, False)])
+def test_of_what_has_grown_hardly_any_is_as_long_as_before(usual: int, has_grown: bool) -> None:
+    """A tenth of 100 answers since the first longer one is more than that; those of before it do not count."""
+    (before, then) = (Slice(t, "w", USUAL, OK, 1, 0, {9: 1}) for t in (30, 31))
+    lengths = [(before, [(15.0, 500)]), (then, [(100.0, 100 - usual), (15.0, usual)])]
+    assert _answer_lengths._has_grown(_answer_lengths._Usual(10, 20), lengths) is has_grown
+
+
 def test_a_list_that_fills_and_drains_has_many_lengths() -> None:
     run = mixed({})
     grown = {30: 150, 31: 300, 32: 200, 33: 100}

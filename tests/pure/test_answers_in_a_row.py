@@ -6,12 +6,14 @@ import dataclasses
 import itertools
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from harness import criteria
+from harness.analysis import phases
 from harness.analysis.histogram import bucket_index
 from harness.criteria.recovery.answers_in_a_row import Second, first_row
 from harness.findings import Finding, Outcome
@@ -85,6 +87,16 @@ def test_it_holds_what_all_orders_give(after: list[str], answers: int) -> None:
     earliest, surely = first_row(seconds, answers)
     assert earliest == min(found)
     assert surely == max(found) + 1
+
+
+def test_of_each_second_it_is_told_how_many_were_good_were_not_and_are_not_known() -> None:
+    """A slow one is no good one; a second without requests tells nothing. Where the run was stopped, nobody knows of
+    those that were still out.
+    """
+    criterion: Any = criteria.load(CriterionSpec("answers_in_a_row"))
+    stopped = phases.judged(run(["gggsfuu", "", "g", "u"], End(24, "stopped", False, 0, 0)), "")
+    found = list(criterion._seconds(stopped, Phase("recovery", 20, 24)))
+    assert found == [Second(20, 3, 2, 2), Second(22, 1, 0, 0), Second(23, 0, 0, 1)]
 
 
 def test_the_limit_and_what_settles_it() -> None:

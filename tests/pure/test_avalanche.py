@@ -9,7 +9,9 @@ import pytest
 
 from harness import criteria
 from harness.analysis.histogram import bucket_bounds_us, bucket_index
+from harness.analysis.phases import shedding
 from harness.criteria._outcome import seconds
+from harness.criteria._seen import Seen
 from harness.criteria.websocket import _connections as connections
 from harness.findings import Finding, Outcome
 from harness.recording import End, ProbeSample, Recording, Slice
@@ -465,3 +467,78 @@ def test_users_who_come_in_the_drop_may_be_dropped_in_it() -> None:
     for came in ((counted(20, "WS /feed connect", 60), opened(21, 60)), (back(0.5, 60, 19), opened(20, 60))):
         newcomers = dataclasses.replace(recording, slices=(*recording.slices, *came))
         assert judged("connections_kept", newcomers).outcome is Outcome.PASS
+
+
+def came(t: int, outcome: str = OK) -> Slice:
+    return counted(t, "WS /feed connect", 10, outcome)
+
+
+@pytest.mark.parametrize(
+    ("more", "again"),
+    [
+        ((), 60),
+        # Who comes, or is back, in the drop can be dropped in it; a handshake may have begun two seconds before.
+        *(
+            ((counted(t, "WS /feed connect", 10),), 60 - 10 * comes)
+            for t, comes in ((17, 0), (18, 1), (29, 1), (30, 0))
+        ),
+        *(((back(0.5, 10, t),), 60 - 10 * comes) for t, comes in ((17, 0), (18, 1), (19, 1), (20, 0))),
+        ((came(20, "http 503"), counted(19, "WS /feed reconnect", 10, "http 503")), 60),
+        # What ends outside of it, by our own wish, or as a kick is none of the drop's.
+        *(((ended(t, 10, "cut off"),), 60 + 10 * counts) for t, counts in ((29, 1), (30, 0))),
+        ((ended(22, 10), ended(22, 10, "kicked 1012")), 60),
+        ((ended(22, 10, "cut off", "/chat"),), 60),
+        ((opened(19, 10),), 50),
+        ((opened(20, 10),), 60),
+    ],
+)
+def test_how_many_were_dropped_again(more: tuple[Slice, ...], again: int) -> None:
+    recording = dropped_repeatedly(60)
+    recording = dataclasses.replace(recording, slices=(*recording.slices, *more))
+    assert connections.dropped_again(recording, PHASES[3], "/feed") == again
+
+
+@pytest.mark.parametrize(
+    ("from_s", "until_s", "again"),
+    [
+        (18.9, 24.0, 160),
+        (19.0, 24.0, 0),  # it may be marked a second before the phase with which it comes
+        (20.0, 22.0, 60),  # the drop of the hundred was its own
+        (20.0, 22.1, 0),
+        (22.9, 24.0, 0),
+        (23.0, 24.0, 160),
+    ],
+)
+def test_a_fault_excuses_what_ends_in_a_second_of_which_it_was_there_for_a_part(
+    from_s: float, until_s: float, again: int
+) -> None:
+    marks = (FaultMark(from_s, "tcp_proxy", INJECTED, "", 1), FaultMark(until_s, "tcp_proxy", UNDONE, "", 1))
+    assert connections.dropped_again(dropped_repeatedly(160, *marks), PHASES[3]) == again
+
+
+def test_dropped_is_who_was_lost_from_the_beginning_of_the_drop_to_its_end() -> None:
+    ends = (ended(t, count, "closed 1012") for t, count in ((19, 1), (20, 2), (29, 4), (30, 8)))
+    found = judged("reconnect_time", run(opened(5, 7), *ends, back(1.0, 6)))
+    assert (found.evidence["open before the drop"], found.evidence["dropped"]) == (6, 6)
+
+
+def test_the_share_is_of_all_who_came_back_also_of_more_than_were_dropped() -> None:
+    """99 % of 101 are 100, and the hundredth took 35 s."""
+    found = judged("reconnect_time", run(*DROPPED, back(2.0, 99), back(35.0, 2)))
+    assert (found.outcome, found.figure) == (Outcome.FAIL, pytest.approx(35.0, rel=2e-3))
+
+
+@pytest.mark.parametrize(
+    ("criterion", "parameters", "patterns"),
+    [
+        ("message_delivery", {}, ["message *", "greeting *"]),
+        ("message_delivery", {"messages": "message echo"}, ["message echo", "greeting *"]),
+        ("connections_kept", {"connections": "/feed"}, ["connection /feed *"]),
+        ("reconnect_time", {"connections": "/feed"}, ["* /feed reconnect"]),
+    ],
+)
+def test_failures_of_connections_and_messages_show_all_along(
+    criterion: str, parameters: dict[str, Scalar], patterns: list[str]
+) -> None:
+    seen = list(criteria.load(CriterionSpec(criterion, parameters)).failures_seen(run()))
+    assert seen == [Seen(0, math.inf, pattern, but=shedding(run().header)) for pattern in patterns]

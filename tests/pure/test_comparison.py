@@ -360,6 +360,19 @@ def test_a_herd_does_not_hide_that_the_service_is_slower_at_its_usual_load(laten
         assert (whole.outcome is Outcome.PASS) is not bool(expected)
 
 
+@pytest.mark.parametrize(("ratio", "phases"), [(0.04, ["recovery"]), (0.005, [])])
+def test_a_service_that_fails_more_where_no_criterion_looks_is_not_shown_to_be_no_worse(
+    ratio: float, phases: list[str]
+) -> None:
+    """Its spikes fail as rarely as before, and it recovers: a share below a tenth is no degradation."""
+    first, second = herds(1), herds(11, recovery_error_ratio=ratio)
+    for runs in (4, 1):
+        whole = compared(first[:runs], second[:runs], 0.1)
+        failing = [each.title for each in whole.findings if each.criterion.startswith("failures_in_")]
+        assert failing == [f"error ratio in the {phase}" for phase in phases]
+        assert runs == 1 or whole.outcome is (Outcome.INCONCLUSIVE if phases else Outcome.PASS)
+
+
 def test_of_one_run_each_a_slower_phase_has_an_interval_or_asks_for_more_runs() -> None:
     """The baseline is slower for sure; in the recovery the queue of the herd makes the p95 uncertain."""
     whole = compared([herd(1)], [herd(2, base_latency_s=0.06)], 0.1)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from harness import criteria
 from harness.commands.plugins import listing
 from harness.criteria._criterion import Criterion, Guard
-from harness.findings import ALL, BASELINE, Basis, Outcome
+from harness.findings import ALL, BASELINE, CLIENTS, RUN, TARGET, Basis, Finding, Outcome
 from harness.plugins import parameters_of
 from harness.recording import CriterionSpec, Recording
 from harness.verdict import judge
@@ -43,6 +43,76 @@ def test_it_says_what_it_is_and_from_what_its_figure_is_measured(name: str) -> N
     for parameter in parameters_of(cls):
         assert parameter.help and not parameter.help.endswith("."), parameter.name
         assert parameter.problem(parameter.default) is None, parameter.name
+
+
+def test_a_criterion_is_called_by_its_name_in_the_run_or_else_by_its_file() -> None:
+    assert criteria.name_of(CriterionSpec("error_ratio", {"limit": 0.1})) == "error_ratio"
+    assert criteria.name_of(CriterionSpec("error_ratio", {"name": "mine"})) == "mine"
+
+
+@pytest.mark.parametrize(
+    ("name", "title", "evidence", "rests_on", "guards", "follows"),
+    [
+        ("error_ratio", "", CLIENTS, (CLIENTS,), (), ()),
+        ("memory_growth", "memory growth of the target", TARGET, (TARGET, BASELINE), (), ()),
+        ("breaker_closes", "circuit breaker closes", CLIENTS, (CLIENTS, BASELINE), (), ("breaker_opens",)),
+        ("baseline_healthy", "failures in the baseline", RUN, (RUN, BASELINE), (BASELINE,), ()),
+        # What nobody knows counts as measured by the clients, in comparison with the baseline: any guard voids it.
+        ("luck", "", CLIENTS, (CLIENTS, BASELINE), (), ()),
+    ],
+)
+def test_what_a_guard_takes_away_from_under_a_criterion_is_known(
+    name: str, title: str, evidence: str, rests_on: tuple[str, ...], guards: tuple[str, ...], follows: tuple[str, ...]
+) -> None:
+    assert criteria.title_of(name) == title
+    assert (criteria.evidence_of(name), criteria.rests_on(name)) == (evidence, rests_on)
+    assert (criteria.guarded_by(name), criteria.follows(name)) == (guards, follows)
+    assert (criteria.is_guard(name), criteria.is_about_generator(name)) == (name == "baseline_healthy", False)
+
+
+@pytest.mark.parametrize(
+    ("name", "figure", "limit", "is_about_target"),
+    [
+        ("baseline_healthy", 0.06, 0.05, True),
+        ("baseline_healthy", 0.05, 0.05, False),  # slow, or stalled: that may be the machine
+        ("baseline_healthy", None, 0.05, False),
+        ("baseline_healthy", 0.06, None, False),
+        ("target_healthy", None, None, True),
+        ("generator_health", 2.0, 0.2, False),
+        ("error_ratio", 0.06, 0.05, False),
+        ("luck", 0.06, 0.05, False),
+    ],
+)
+def test_only_a_guard_that_objects_to_what_the_target_did_is_about_it(
+    name: str, figure: float | None, limit: float | None, is_about_target: bool
+) -> None:
+    found = Finding(name, "", Outcome.INCONCLUSIVE, "because", figure, limit=limit, kind=name)
+    assert criteria.is_about_target(found) is is_about_target
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_its_figure_has_the_unit_of_its_limit(name: str) -> None:
+    cls = class_of(name)
+    assert re.fullmatch("[a-z]*|1?/s", cls.unit), "in a word that reports print as it is"
+    limit = next((each.name for each in parameters_of(cls) if "limit" in each.name), "")
+    for ending, unit in (("_per_s", "1/s"), ("_s", "s"), ("_bytes", "bytes"), ("_ratio", "ratio")):
+        if limit.endswith(ending):
+            assert cls.unit == unit
+            break
+
+
+WITH_A_REMEDY = [name for name in NAMES if any(each.name == "remedy" for each in parameters_of(class_of(name)))]
+MISS_SOMETHING_ELSE_FIRST = {"connections_agree", "leaked_connections", "metastability", "scaling_errors"}
+"""A gauge that is to be named, a phase, requests."""
+
+
+@pytest.mark.parametrize("name", WITH_A_REMEDY)
+def test_what_is_not_there_is_said_before_what_the_scenario_says_of_it(name: str) -> None:
+    bare = Recording(dataclasses.replace(recordings.healthy().header, level_unit="starts/s"))
+    found = criteria.load(CriterionSpec(name, {"remedy": "do that"})).judge(bare)
+    assert found.outcome is Outcome.INCONCLUSIVE
+    if name not in MISS_SOMETHING_ELSE_FIRST:
+        assert found.reason.endswith(": do that") and len(found.reason.split()) > 5, found.reason
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -56,6 +56,17 @@ def spike_and_end() -> tuple[int, int]:
 SPIKE_S, END_S = spike_and_end()
 
 
+def test_whoever_counts_periods_and_throttled_ones_need_tell_no_more() -> None:
+    bare = [
+        ProbeSample(t, "cgroup", "api1", {"cpu_periods_total": 10.0 * t, "cpu_throttled_periods_total": 4.0 * t})
+        for t in (0.0, 1.0, 2.0)
+    ]
+    untold = ProbeSample(3.0, "cgroup", "api1", {"cpu_periods_total": 30.0})
+    (of,) = quota.quotas(with_samples(*bare, untold))
+    assert (of.limit_cores, of.last_s, of.t.tolist()) == (None, 3.0, [0, 1, 2])
+    assert list(of.shares(0, 2, 1)) == [(1.0, 0.4), (2.0, 0.4)]
+
+
 def found(recording: Recording, **parameters: float) -> Finding:
     findings = judge(recording, [CriterionSpec("cpu_throttling", parameters)]).findings
     (one,) = (each for each in findings if each.kind == "cpu_throttling")

@@ -11,6 +11,7 @@ import pytest
 from harness import criteria
 from harness.analysis.histogram import bucket_index
 from harness.criteria._outcome import percent, seconds
+from harness.criteria._seen import Seen
 from harness.errors import ConfigurationError
 from harness.findings import ALL, BASELINE, CLIENTS, Basis, Finding, Outcome
 from harness.recording import ProbeSample, Recording, Slice
@@ -253,6 +254,21 @@ def test_shedding_is_failing_where_nobody_judges_it() -> None:
     assert judged("error_ratio", shedding(30, 200)).figure == 0
     everything = judged("error_ratio", shedding(30, 500))
     assert everything.outcome is Outcome.INCONCLUSIVE, "nobody was let in, so nothing is known of answers"
+
+
+def test_how_many_were_shed_is_said_and_of_whom() -> None:
+    of_herd = judged("shed_ratio", shedding(30, 20))
+    assert of_herd.reason == "20 of 500 requests of this herd were turned away, limit 50 %"
+    found = judged("shed_ratio", marked(shedding(30, 19, 1), without=GateMark))
+    assert found.reason.startswith("20 of 500 requests were turned away, limit 50 %")
+    assert found.reason.endswith("; 1 of them without a valid Retry-After")
+    assert found.evidence == {"requests": 500, "with Retry-After": 19, "without Retry-After": 1}
+
+
+@pytest.mark.parametrize(("limit", "shows"), [(0.5, True), (0.999, True), (1.0, False)])
+def test_what_was_shed_shows_where_less_than_all_may_be(limit: float, shows: bool) -> None:
+    shed = criteria.load(CriterionSpec("shed_ratio", {"limit": limit})).failures_seen(healthy())
+    assert list(shed) == ([Seen(30, 31, only=frozenset({SHED, SHED_WITHOUT_DELAY}))] if shows else [])
 
 
 def test_a_delay_may_be_asked_for_of_everything_that_is_shed() -> None:

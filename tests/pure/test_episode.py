@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from harness.analysis.histogram import bucket_index
-from harness.criteria.recovery._baseline_band import Share
+from harness.analysis.quality import Windows
+from harness.criteria.recovery import _episode
+from harness.criteria.recovery._baseline_band import Band, Share
 from harness.criteria.recovery._episode import _by_failures, measure
 from harness.criteria.recovery._levels import Posterior
 from harness.criteria.recovery._recovery import Settings, State
 from harness.recording import End, Recording, Slice
 from harness.recording.header import Phase
 from harness.recording.values import OK
+from tests.pure.test_baseline_band import learned, windows
 from tests.recordings import healthy
 
 RUN = healthy()
@@ -82,6 +85,22 @@ def test_a_target_that_was_never_degraded() -> None:
     assert (found.state, found.recovery_s, found.interval_s) == (State.NOT_DEGRADED, 0, (0, 0))
     assert (found.degraded_at_s, found.detect_s, found.degraded_s) == (None, None, 0)
     assert (found.depth_ratio, found.area_lost_requests, found.since) == (0, 0, (0, 600))
+
+
+def test_a_target_that_hangs_while_nobody_asks_is_degraded() -> None:
+    """The ten of second 40 wait for 8 s, and ask nothing until then: it is bad from 40 to 48 s."""
+    found = measure(run(lambda t: 8.0 if t == 40 else usual_s(t), count=dict.fromkeys(range(41, 48), 0)))
+    assert (found.state, found.recovery_s, found.degraded_s) == (State.RECOVERED, 17, 8)
+    assert (found.area_lost_requests, found.degraded_at_s) == (10, 40), "they are lost once, in the second of their own"
+
+
+@pytest.mark.parametrize("silent", [[89], [81, 83, 85, 87, 89], range(81, 90)])
+def test_some_requests_at_the_end_tell_whether_it_has_recovered(silent: Iterable[int]) -> None:
+    """In one of the last ten seconds at least."""
+    found = measure(run(slow_from(30, 41), count=dict.fromkeys(silent, 0)))
+    assert (found.state, found.recovery_s) == (State.RECOVERED, 10), found.reason
+    none = measure(run(slow_from(30, 41), count=dict.fromkeys(range(81, END_S), 0)))
+    assert none.state is State.UNKNOWN and none.reason.startswith("too few requests after the spike")
 
 
 def test_failures_count_from_where_they_were() -> None:
@@ -309,3 +328,49 @@ def test_by_failures_alone_it_is_not_back_before_they_may_have_ended(
     failed = Share(lambda seen: seen.failed, 0.0, 0.1, 30, 600, 1.5, correlation, 0)
     known = Posterior(np.array(chances), np.zeros(len(chances)))
     assert _by_failures(known, failed, 0, 9.0, lambda at: 1.0 + (at or 0), 1) == interval
+
+
+STEADY = learned([1] * 30)
+UNTOLD = replace(STEADY.bad, correlation=0.5)
+
+
+@pytest.mark.parametrize(
+    ("normal", "doubt"),
+    [
+        (STEADY, ""),
+        # Of 30 windows (1 - r) ÷ (1 + r): with 0.5 ten, and with a third just the fifteen that are needed.
+        (replace(STEADY, bad=replace(STEADY.bad, correlation=1 / 3)), ""),
+        (
+            replace(STEADY, bad=UNTOLD),
+            "the 30 windows of the baseline are worth only 10 independent ones, because neighbours are alike "
+            "(r = 0.50), and 15 are needed",
+        ),
+        (replace(STEADY, slow=replace(UNTOLD, windows=20)), "the 20 windows of the baseline are worth only 7 indep"),
+        (replace(STEADY, failed=UNTOLD), ""),
+    ],
+    ids=["steady", "just enough", "bad", "slow", "failed"],
+)
+def test_windows_that_are_alike_show_less_of_what_is_normal(normal: Band, doubt: str) -> None:
+    found = _episode._doubt(normal)
+    assert found.startswith(doubt) and bool(found) is bool(doubt)
+
+
+@pytest.mark.parametrize(("bad_after", "is_shifted"), [([3, 4] * 15, False), ([5, 6] * 15, True)])
+def test_shares_are_compared_where_windows_vary_and_not_numbers(bad_after: list[int], is_shifted: bool) -> None:
+    """3 to 4 of ten before; after it of ten, too, or of a hundred: as many are then a tenth of it."""
+    normal, before = replace(STEADY, bad=replace(STEADY.bad, inflation=2.0)), windows([3, 4] * 15, 10)
+    assert _episode._is_shifted(normal, before, windows(bad_after, 10)) is is_shifted
+    assert not _episode._is_shifted(normal, before, windows(bad_after, 100))
+    assert _episode._is_shifted(normal, windows([30, 40] * 15, 100), windows([5, 6] * 15, 10))
+    assert _episode._is_shifted(STEADY, before, windows([0] * 30, 10)), "where windows differ by chance alone"
+
+
+@pytest.mark.parametrize(("until_s", "count"), [(41, 10), (END_S, 60)])
+def test_what_is_held_against_the_baseline_is_what_came_before_it_was_back(
+    until_s: int, count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From the end of the spike, at 31 s, until it is back, or to the end."""
+    asked: list[Windows] = []
+    monkeypatch.setattr(_episode, "_is_shifted", lambda *given: bool(asked.append(given[2])))
+    measure(run(slow_from(30, until_s)))
+    assert [each.start_s.tolist() for each in asked] == [list(range(31, 31 + count))]

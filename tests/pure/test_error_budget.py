@@ -194,6 +194,8 @@ def test_of_two_rules_the_one_that_is_nearest_to_its_limit_is_told() -> None:
     one = [_piece(t, count, how) for t in range(91) for count, how in ((990, OK), (10, "http 503"))]
     burning = found(recordings.ended(dataclasses.replace(run, slices=tuple(one))), objective=0.999)
     assert (burning.outcome, burning.limit) == (Outcome.FAIL, 6) and burning.figure == pytest.approx(10)
+    told = {key: str(value)[:10] for key, value in burning.evidence.items() if key.startswith("burn rate")}
+    assert told == {"burn rate, 1 h, limit 14.4": "10 times (", "burn rate, 6 h, limit 6": "10 times ("}
     few = [_piece(t, count, how) for t in range(91) for count, how in ((997, OK), (3, "http 503"))]
     within = found(recordings.ended(dataclasses.replace(run, slices=tuple(few))), objective=0.999)
     assert (within.outcome, within.limit) == (Outcome.PASS, 6) and within.figure == pytest.approx(3)

@@ -46,6 +46,10 @@ def test_faults_as_planned_pass() -> None:
         ((FaultMark(33.0, "stop_process", INJECTED, "", 1), AS_PLANNED[1]), "was injected at 33.0 s"),
         ((AS_PLANNED[0], FaultMark(35.0, "stop_process", UNDONE, "", 1)), "was undone at 35.0 s"),
         ((*AS_PLANNED, FaultMark(41.0, "stop_process", FAILED, "not undone: x", 1)), "failed: not undone: x"),
+        (
+            (AS_PLANNED[0], FaultMark(40.0, "tcp_proxy", UNDONE, "without effect: nobody has connected", 1)),
+            "was without effect: nobody has connected",
+        ),
         (tuple(dataclasses.replace(mark, number=2) for mark in AS_PLANNED), "was not injected"),
     ],
 )

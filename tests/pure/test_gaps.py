@@ -6,10 +6,16 @@ import math
 
 import pytest
 
+from harness import criteria
 from harness.criteria._injections import Injection
+from harness.criteria._seen import Seen
 from harness.criteria.recovery._gaps import Gap, gaps, tries_of, usual_s
 from harness.criteria.recovery.outage import _of_fault
-from harness.recording import Operation
+from harness.findings import Finding, Outcome
+from harness.recording import Operation, Recording
+from harness.recording.header import CriterionSpec
+from harness.recording.marks import INJECTED, UNDONE, FaultMark
+from harness.recording.values import Scalar
 from tests.histories import read, recording, write
 
 FROM_S, UNTIL_S = 9.5, 17.0
@@ -99,3 +105,72 @@ def test_of_each_fault_the_stretch_is_told_that_clients_would_have_seen_most_of(
 ) -> None:
     faults = Injection("kill", 10.0, 11.0), Injection("kill", 20.0, 21.0)
     assert _of_fault([Gap(*each) for each in gaps_of], faults[0], faults) == told
+
+
+TWO_FAULTS = tuple(
+    FaultMark(at_s, "kill", event, "", number)
+    for number, (from_s, until_s) in enumerate([(10.0, 11.0), (40.0, 42.0)], start=1)
+    for at_s, event in ((from_s, INJECTED), (until_s, UNDONE))
+)
+
+
+def asked(*bad_s: int, until_s: int = 60) -> Recording:
+    """Once a second, and answered after 100 ms but for those; with a fault at 10 s and another one at 40 s."""
+    tries = [*in_vain(*bad_s), *good(*(t for t in range(until_s) if t not in bad_s))]
+    return recording(*tries, faults=TWO_FAULTS)
+
+
+def judged(run: Recording, **parameters: Scalar) -> Finding:
+    return criteria.load(CriterionSpec("outage", {"kind": "read", **parameters})).judge(run)
+
+
+FOUND = (
+    "6 s without a good answer to a read, from 9.1 s to 15.1 s, with 5 tries in vain; clients that had asked all the "
+    "time would have found at least 3.9 s; limit "
+)
+
+
+@pytest.mark.parametrize(
+    ("limit_s", "outcome", "reason"),
+    [
+        (3.8, Outcome.FAIL, f"{FOUND}3.8 s"),
+        (5.0, Outcome.INCONCLUSIVE, f"{FOUND}5 s; tries at shorter intervals would settle it"),
+        (20.0, Outcome.PASS, f"{FOUND}20 s"),
+        (
+            *(21.0, Outcome.INCONCLUSIVE),
+            f"{FOUND}21 s; only 20 s were watched after the last fault, a longer load would settle it",
+        ),
+    ],
+)
+def test_an_outage_after_the_first_of_two_faults_is_told(limit_s: float, outcome: Outcome, reason: str) -> None:
+    """In vain from 10 to 14 s; the last fault is 20 s before the end of the load."""
+    found = judged(asked(*range(10, 15)), limit_s=limit_s)
+    assert (found.outcome, found.reason, found.censored) == (outcome, reason, False)
+    assert (found.figure, found.interval) == (pytest.approx(6.0), pytest.approx((3.9, 6.0)))
+    told = {name: value for name, value in found.evidence.items() if "effect" not in name}
+    assert told == {
+        "tries": 60,
+        "tries in vain after the fault": 5,
+        "stretches with tries in vain": 1,
+        "fault 1, kill at 10 s": "6 s, 5 in vain",
+        "fault 2, kill at 40 s": "1 s, 0 in vain",
+    }
+
+
+@pytest.mark.parametrize(
+    ("run", "reason"),
+    [
+        (asked(*range(58, 60)), "no good answer to a read came after 57.1 s, in the 2.9 s that were left of the load"),
+        (asked(*range(10)), "no read had a good answer before the fault, so nobody knows when there was none any more"),
+        (recording(*good(*range(60))), "no fault was injected, so nothing was to be survived: plan one"),
+        (recording(faults=TWO_FAULTS), "no read came by way of *: users keep them with self.operation(...)"),
+    ],
+)
+def test_what_is_not_known_of_an_outage_is_said(run: Recording, reason: str) -> None:
+    found = judged(run, remedy="plan one")
+    assert found.outcome is Outcome.INCONCLUSIVE and found.reason.startswith(reason)
+
+
+def test_for_as_long_as_an_outage_may_take_failures_are_meant() -> None:
+    seen = criteria.load(CriterionSpec("outage", {"limit_s": 5.0, "on_top_s": 2.0})).failures_seen(asked())
+    assert list(seen) == [Seen(10.0, 17.0), Seen(40.0, 47.0)]

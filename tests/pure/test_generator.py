@@ -105,7 +105,7 @@ def test_the_last_trace_is_the_end_line_or_the_last_thing_recorded() -> None:
 def test_what_a_killed_run_knows_ends_with_the_first_that_fell_silent() -> None:
     early = tuple(ProbeSample(t + 0.5, "generator", "early", {}) for t in range(20))
     late = tuple(ProbeSample(t + 0.5, "generator", "late", {}) for t in range(30))
-    others = (ProbeSample(12.0, "process", "api", {}), ProbeSample(31.0, "process", "api", {}))
+    others = (ProbeSample(12.0, "process", "db", {}), ProbeSample(31.0, "process", "api", {}))
     run = dataclasses.replace(healthy(), probes=(*early, *late, *others), slices=(), end=None)
     assert generator.known_until_s(run) == 19.5
     assert generator.known_until_s(dataclasses.replace(run, probes=others)) == 31.0

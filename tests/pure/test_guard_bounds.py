@@ -398,6 +398,21 @@ def test_mixes_are_apart_by_half_of_what_their_shares_differ_without_whole_numbe
     assert user_mix._distance(Counter(mix), Counter(usual)) == pytest.approx(apart)
 
 
+def test_classes_with_levels_of_their_own_keep_no_shares() -> None:
+    """Whether each had its own is what another guard asks; of a closed model nobody plans how often they come."""
+    run = healthy()
+    marks = tuple(StartsMark(t, "w", {"a": 10 if t < 30 else 1, "b": 10}, stream=ARRIVALS) for t in range(91))
+    for levels, unit, outcome, told in (
+        ((), "starts/s", Outcome.INCONCLUSIVE, "the recovery had another mix than the baseline"),
+        (((0, 1.0), (91, 1.0)), "starts/s", Outcome.PASS, "each class has a level of its own"),
+        ((), "users", Outcome.PASS, "the closed model keeps the shares"),
+    ):
+        classes = (PlannedClass("a", 10, levels), PlannedClass("b", 10))
+        header = dataclasses.replace(run.header, level_unit=unit, classes=classes)
+        found = user_mix.UserMix().judge(dataclasses.replace(run, header=header, marks=marks))
+        assert found.outcome is outcome and found.reason.startswith(told)
+
+
 def test_how_far_a_herd_was_spread_is_counted_from_its_first_request() -> None:
     """101 requests a millisecond after each other, the first of them a second late."""
     late = tuple(1_000_000 + 1000 * number for number in range(101))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -131,3 +132,10 @@ def test_what_was_read_is_added_to_what_was_not() -> None:
     parts = [Packed.of({3: 1, 700: 2})] * histogram.MANY
     assert histogram.merge(parts) == {3: 16, 700: 32}
     assert histogram.merge([*parts, {3: 4}]) == {3: 20, 700: 32}
+
+
+@pytest.mark.parametrize("many", [histogram.MANY - 1, histogram.MANY])
+def test_histograms_without_values_add_up_to_one_without_values(many: int) -> None:
+    """However many: a recording may hold nothing but failures."""
+    merged = histogram.merge([Packed.of({})] * many)
+    assert dict(merged.items()) == {} and histogram.quantile_us(merged, 0.5) is None

@@ -24,7 +24,7 @@ from harness.history.stored_run import NOT_JUDGED, Filter, paths, read_run
 from harness.recording.file import FILE_NAME
 from harness.runs import VERDICT
 from harness.verdict import judge
-from reports import verdict_json
+from reports import suite_part, verdict_json
 from tests import stored_runs
 from tests.pure.test_kept_recordings import KEPT
 
@@ -139,7 +139,14 @@ def wrong_findings(file: Path) -> None:
         connection.execute("UPDATE run SET findings = '[{}]'")
 
 
-@pytest.mark.parametrize("damage", [garbage, torn, cut, other_tables, wrong_rows, wrong_findings])
+def unseen(file: Path) -> None:
+    """Of a list that no query reads: seven pages are said to be free, and none is."""
+    whole = bytearray(file.read_bytes())
+    whole[36:40] = (7).to_bytes(4, "big")
+    file.write_bytes(whole)
+
+
+@pytest.mark.parametrize("damage", [garbage, torn, cut, unseen, other_tables, wrong_rows, wrong_findings])
 def test_a_damaged_file_is_said_and_made_anew(runs_dir: Path, damage: object) -> None:
     assert callable(damage)
     before = words(runs_dir)
@@ -162,6 +169,17 @@ def test_one_of_a_newer_version_is_left_as_it_is(runs_dir: Path) -> None:
         assert "schema 99" in history.notes[0]
     with sqlite3.connect(runs_dir / DATABASE) as connection:
         assert connection.execute("PRAGMA user_version").fetchone() == (99,)
+
+
+def test_the_number_of_the_schema_says_which_columns_there_are(three: Path) -> None:
+    """Who changes them gives it another number, or a file of before would be read wrongly."""
+    words(three)
+    with sqlite3.connect(three / DATABASE) as connection:
+        columns = " ".join(name for (name,) in connection.execute("SELECT name FROM pragma_table_info('run')"))
+    assert (database.VERSION, columns) == (
+        4,
+        "path stamp scenario started_utc branch revision tags outcome reason target completed plan findings",
+    )
 
 
 @pytest.mark.parametrize("version", range(1, database.VERSION))
@@ -254,6 +272,19 @@ def test_what_is_no_run_is_none(runs_dir: Path) -> None:
         assert len(history.runs()) == 3
 
 
+@pytest.mark.parametrize("most_bytes", [None, -1, 0], ids=["a link", "one byte too many", "just as large"])
+def test_a_verdict_that_is_a_link_or_too_large_is_none(
+    runs_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most_bytes: int | None
+) -> None:
+    verdict = runs_dir / stored_runs.named(1) / VERDICT
+    if most_bytes is None:
+        verdict.symlink_to(verdict.rename(tmp_path / "elsewhere"))
+    else:
+        monkeypatch.setattr(suite_part, "MOST_BYTES", verdict.stat().st_size + most_bytes)
+    run = read_run(runs_dir, stored_runs.named(1))
+    assert run is not None and run.word == ("PASS" if most_bytes == 0 else NOT_JUDGED)
+
+
 def test_a_directory_without_runs_is_left_as_it_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert command(tmp_path, Filter()) == 0
     assert "No run" in capsys.readouterr().out
@@ -289,6 +320,31 @@ def test_export_as_json_has_every_run_and_finding(three: Path) -> None:
     assert body["format"] == 1
     assert [each["outcome"] for each in body["runs"]] == ["PASS", "PASS", None]
     assert {each["criterion"] for each in body["runs"][0]["findings"]} >= {"latency_quantile", "recovery_time"}
+
+
+def test_a_run_is_exported_as_json_to_the_letter() -> None:
+    (run,) = stored_runs.history([1.5])
+    body = {
+        "format": 1,
+        "runs": [
+            {
+                "run": run.path,
+                "started_utc": "2026-03-00000",
+                "scenario": "login-herd",
+                "branch": "main",
+                "commit": "0" * 40,
+                "tags": ["a", "b"],
+                "outcome": "PASS",
+                "reason": "well",
+                "target": "http://a",
+                "completed": True,
+                "plan": {"scenario": "login-herd"},
+                "findings": [verdict_json.finding(run.findings[0])],
+            }
+        ],
+    }
+    told = export.as_json([replace(run, tags=("a", "b"), reason="well", target="http://a")])
+    assert told == json.dumps(body, indent=2) + "\n"
 
 
 def test_export_as_csv_has_one_row_a_figure(three: Path) -> None:

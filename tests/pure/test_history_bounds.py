@@ -57,10 +57,10 @@ def test_an_index_that_cannot_be_brought_up_to_date_is_made_in_memory_or_anew(
         refresh: Callable[..., None] = history._refresh
         errors = [error]
 
-        def failing(*anew: bool) -> None:
+        def failing(anew: bool) -> None:
             if errors:
                 raise errors.pop()
-            refresh(*anew)
+            refresh(anew)
 
         monkeypatch.setattr(history, "_refresh", failing)
         history.refresh(anew=True)
@@ -89,7 +89,11 @@ def test_what_is_exported_of_a_figure() -> None:
     censored = replace(stored_runs.finding(None, censored_s=30.0), voided_by="generator_health")
     bare = replace(stored_runs.finding(float("nan")), interval=None, limit=None)
     both = replace(run, findings=(*run.findings, censored, bare), tags=("a", "b"))
-    _, whole, open_, none = as_csv([both]).splitlines()
+    heads, whole, open_, none = as_csv([both]).splitlines()
+    assert heads == (
+        "run,started_utc,scenario,branch,commit,tags,verdict,"
+        "criterion,title,outcome,figure,unit,limit,low,high,censored,voided_by"
+    )
     of_run = f"{run.path},{run.started_utc},login-herd,main,{run.commit}"
     begin = f"{of_run},a b,PASS,latency_quantile,{stored_runs.LATENCY},PASS"
     assert whole == f"{begin},1.5,s,5.0,1.5,1.5,,"

@@ -26,6 +26,14 @@ def test_samples_needed_are_those_of_hahn_and_meeker(q: float, needed: int) -> N
     assert intervals.quantile_ranks(needed - 1, q)[1] == needed, "one sample fewer leaves the upper end open"
 
 
+@pytest.mark.parametrize(
+    ("q", "confidence", "needed"), [(0.5, 0.75, 2), (0.5, 0.7501, 3), (0.9, 0.271, 3), (0.2, 0.8, 1)]
+)
+def test_so_many_samples_as_are_just_sure_are_enough(q: float, confidence: float, needed: int) -> None:
+    """½² is 1 − 0.75, 0.9³ is 1 − 0.271, and 0.2 is 1 − 0.8, however they are rounded."""
+    assert intervals.samples_needed(q, confidence) == needed
+
+
 def test_ranks_for_a_hundred_samples_of_a_median_are_those_of_the_tables() -> None:
     assert intervals.quantile_ranks(100, 0.5) == (40, 61)
 
@@ -196,6 +204,15 @@ def test_ranks_of_fewer_independent_requests_are_those_of_as_large_a_share(
     lower, upper = intervals.quantile_ranks(worth, 0.5)
     ranks = (lower * 1000 // worth, min(1000, math.ceil(upper * 1000 / worth)))
     assert (low, high) == pytest.approx((ranks[0] * 1000, ranks[1] * 1000), rel=2e-3)
+
+
+def test_of_seconds_that_are_worth_two_requests_the_lower_end_of_a_third_quartile_is_open() -> None:
+    """Ten slow seconds after thirty quick ones. Both of two are above it in (1/4)² = 6 % of cases, which is more than
+    2.5 %; all of three would be in 1.6 %.
+    """
+    quick, slow = (Tally(10, 10, {}, 0, {latency_us: 10}) for latency_us in (1000, 2000))
+    found = intervals.latency_quantile_us([*[quick] * 30, *[slow] * 10], 0.75)
+    assert (found.low, found.high) == (0.0, 2000.0)
 
 
 def test_of_six_requests_the_interval_of_the_median_goes_from_the_least_to_the_largest() -> None:

@@ -20,7 +20,9 @@ def looked(row: str, by: str, via: str = "audit", at_s: float = 61.0, copies: in
     return replace(look(row, copies, begin_s=at_s), source=by, via=via)
 
 
-def test_who_answered_how_many_looks_is_counted() -> None:
+@pytest.mark.parametrize("audit", ["audit", "aud*", "*"])
+def test_who_answered_how_many_looks_is_counted(audit: str) -> None:
+    """However they are asked for, one that a replica answered, or that is for a row nobody wrote, is no look."""
     looks = [looked("a", "db2"), looked("b", "db2"), looked("c", ""), look("d", 1, answered=False)]
     elsewhere = [
         looked("a", "", "audit, standby"),
@@ -29,11 +31,20 @@ def test_who_answered_how_many_looks_is_counted() -> None:
     ]
     controls = [looked(row, "db2", "audit control", copies=copies) for row, copies in (("x", None), ("y", 1))]
     made = [write(row, 1 + n, 1.5 + n) for n, row in enumerate("abcd")]
-    found = ledger_of(recording(*made, *looks, *elsewhere, *controls), "ledger", "audit")
+    found = ledger_of(recording(*made, *looks, *elsewhere, *controls), "ledger", audit)
     assert dict(found.looked_at) == {"db2": 2, "not said": 1}
     assert found.elsewhere == ("replica", "standby")
     assert (found.controls, found.found_by_controls) == (2, 1)
     assert [(row.key, row.rows) for row in found.rows] == [("a", 1), ("b", 1), ("c", 1), ("d", None)]
+
+
+@pytest.mark.parametrize(("since_s", "early"), [(61.0, 0), (61.5, 1), (62.5, 2)])
+@pytest.mark.parametrize("audit", ["audit", "aud*"])
+def test_a_look_that_began_before_the_last_fault_came_too_early(since_s: float, early: int, audit: str) -> None:
+    looks = [looked("a", "db2"), looked("b", "db2", at_s=62.0)]
+    found = ledger_of(recording(write("a", 1.0, 1.1), write("b", 2.0, 2.1), *looks), "ledger", audit, since_s)
+    assert (found.too_early, found.looked_at.get("db2", 0)) == (early, 2 - early)
+    assert [row.rows for row in found.rows] == [None] * early + [1] * (2 - early)
 
 
 @pytest.mark.parametrize(

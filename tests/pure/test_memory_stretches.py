@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 from harness import criteria
+from harness.analysis.processes import processes
+from harness.analysis.restarts import Restart, stretches
 from harness.criteria.recovery import _leak_search, _memory
 from harness.criteria.recovery._leak import Growth as Leak
 from harness.criteria.recovery._memory import MemoryGain, growth
@@ -69,6 +71,14 @@ def test_a_process_that_goes_on_has_gained_what_it_has_more() -> None:
     assert figures(measured(process("api", steady))) == (10, 10, 10, 200, 210)
 
 
+def test_a_start_after_which_nothing_was_read_until_the_next_has_no_stretch() -> None:
+    seen = [each for each in process("api", lambda _: 100) if not 45 <= each.t < 55]
+    (one,) = processes(replace(RUN, probes=tuple(seen))).values()
+    anew = [Restart("api", at_s - 1, at_s, "pid 1, then 2", True) for at_s in (20.0, 45.0, 55.0, 91.0)]
+    found = [(float(t[0]) // 1, float(t[-1]) // 1) for t, _ in stretches(one, anew, 20, 91)]
+    assert found == [(20, 44), (55, 90)]
+
+
 def test_stretches_are_added_up() -> None:
     """50 MB before the restart; after it 20 MB more than it began with, and that is more than the baseline."""
     found = measured(process("api", restarted, starts=(50,)))
@@ -113,6 +123,13 @@ def test_the_criterion_says_what_is_possible_and_what_would_tell(
     unclear = none.judge(replace(RUN, probes=swaying))
     assert unclear.reason.startswith("0.0 MB more than the 205.0 MB before, over api, limit 0.0 MB; ")
     assert unclear.reason.endswith(" are possible, a longer recovery would tell")
+
+
+def test_what_was_given_back_is_no_gain_of_another_stretch() -> None:
+    """100 MB, then 80, and after a restart 60: nothing was gained, to the byte."""
+    found = measured(process("api", lambda t: 100 if t < 40 else 80 if t < 50 else 60, starts=(50,)))
+    assert figures(found) == (0, 0, 0, 100, 60)
+    assert figures(measured(process("api", steady), process("old", lambda t: 100 - t, range(60))))[:3] == (10, 10, 10)
 
 
 def test_what_a_process_might_have_given_back_before_it_ended_is_in_the_upper_end_only() -> None:

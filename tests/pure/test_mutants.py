@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -161,6 +162,20 @@ def test_two_draws_at_once_follow_the_tests_of_a_file_one_after_the_other(is_hel
         assert begun == ([] if is_held else [True])
     other.join(20)
     assert begun == [True]
+
+
+def test_what_a_thread_executes_is_followed(tmp_path: Path) -> None:
+    path = str(tmp_path / "source.py")
+    made: dict[str, Any] = {}
+    exec(compile("def f():\n    x = 1\n    return x\n", path, "exec"), made)
+    lines: dict[str, set[int]] = defaultdict(set)
+    before = sys.gettrace()
+    with executed._following(executed._tracer(frozenset([path]), lines)):
+        thread = threading.Thread(target=made["f"])
+        thread.start()
+        thread.join()
+    assert lines == {path: {1, 2, 3}} and (sys.gettrace(), threading.gettrace()) == (None, None)
+    sys.settrace(before)
 
 
 def _entered(path: Path) -> bool:

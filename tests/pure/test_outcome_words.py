@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import pytest
 
+from harness import criteria
 from harness.criteria import _filters as filters
 from harness.criteria._outcome import against, megabytes, most_common_cause, percent, phases_from, seconds, unanswered
 from harness.findings import Outcome
-from tests.recordings import healthy
+from harness.recording import CriterionSpec
+from tests.histories import recording
+from tests.ledgers import ask
+from tests.recordings import CANARY, LOGIN, healthy
 
 
 @pytest.mark.parametrize(
@@ -75,3 +80,37 @@ def test_the_names_that_are_there_are_told_the_most_alike_first_and_eight_at_mos
     assert told.startswith("there are POST /logins, GET /a, ") and told.endswith(
         "GET /g and 1 more; did you mean POST /logins?"
     )
+
+
+@pytest.mark.parametrize(
+    ("requests", "elsewhere"),
+    [
+        ("QUIT", ""),
+        ("ready", " (but in the warm-up, where users made it to get ready)"),
+        ("bye", " (but in the wind-down, where users made it as they were stopped)"),
+        ("b[y]e", ""),  # a bracket is one
+    ],
+)
+def test_a_request_that_is_in_no_phase_is_said_to_be_elsewhere(requests: str, elsewhere: str) -> None:
+    run = healthy()
+    ready, bye = (dataclasses.replace(run.slices[0], name=name) for name in ("ready", "bye"))
+    run = dataclasses.replace(run, warm_up=(ready,), wind_down=(bye,))
+    told = filters.unmatched(criteria.load(CriterionSpec("error_ratio", {"requests": requests})), run)
+    assert told == f"no request is called {requests!r}{elsewhere}: there are {CANARY}, {LOGIN}"
+    assert filters.unmatched(criteria.load(CriterionSpec("error_ratio", {"requests": CANARY})), run) == ""
+
+
+@pytest.mark.parametrize(
+    ("criterion", "parameter", "told"),
+    [
+        ("even_share", "via", "no way is called 'QUIT': there are ledger"),
+        ("message_delivery", "messages", f"no message is called 'QUIT': there are {CANARY}, connection /feed opened"),
+        ("connections_kept", "connections", "no connection is called 'QUIT': there are /feed"),
+    ],
+)
+def test_what_picks_nothing_is_said_with_what_there_is(criterion: str, parameter: str, told: str) -> None:
+    run = healthy()
+    canary = next(piece for piece in run.slices if piece.name == CANARY)
+    opened = dataclasses.replace(canary, name="connection /feed opened")
+    run = dataclasses.replace(run, slices=(canary, opened), operations=recording(ask(1, 2)).operations)
+    assert filters.unmatched(criteria.load(CriterionSpec(criterion, {parameter: "QUIT"})), run) == told

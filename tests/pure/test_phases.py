@@ -8,14 +8,16 @@ from typing import Any
 
 import pytest
 
-from harness.analysis import phases, tallies
+from harness.analysis import phases, tallies, traces
 from harness.analysis.histogram import bucket_index
+from harness.analysis.once import once
 from harness.criteria import load
 from harness.criteria.guards._delivery import deliveries
 from harness.findings import ALL, Outcome
 from harness.recording import CriterionSpec, End, Recording, Slice
+from harness.recording.marks import TraceMark
 from harness.recording.values import CENSORED, INTERRUPTED, ITERATION, OK, UNFINISHED, UNSENT, UNSERVED
-from tests.recordings import CANARY, healthy
+from tests.recordings import CANARY, LOGIN, healthy
 
 COMPLETED = End(92, "completed", True, 3, 1)
 STOPPED = End(50, "interrupted", False, 3, 1)
@@ -32,6 +34,13 @@ def recorded(end: End | None, **counts: int) -> Recording:
         for name, count in counts.items()
     )
     return dataclasses.replace(run, header=header, slices=parts, end=end)
+
+
+def test_a_run_is_planned_until_the_end_of_its_last_phase() -> None:
+    header = healthy().header
+    assert header.planned_end_s == 91
+    assert dataclasses.replace(header, phases=header.phases[:2]).planned_end_s == 31
+    assert dataclasses.replace(header, phases=()).planned_end_s == 0
 
 
 @pytest.mark.parametrize(
@@ -200,6 +209,11 @@ def test_slices_are_grouped_by_phase_and_name() -> None:
     assert list(phases.by_phase_and_name(of())) == ["baseline", "spike", "recovery"]
 
 
+def test_statuses_that_are_as_frequent_are_told_in_their_order() -> None:
+    pieces = [dataclasses.replace(at(30, count=n), status=status) for status, n in ((503, 2), (200, 2), (404, 3))]
+    assert list(tallies.statuses(pieces).items()) == [(404, 3), (200, 2), (503, 2)]
+
+
 def test_tallies_that_grow_are_sums_in_any_order() -> None:
     one, other = tallies.RunningTally(), tallies.RunningTally()
     for each in (at(30, count=2), at(30, outcome="timeout", count=3), at(30, outcome="timeout", count=0)):
@@ -229,3 +243,30 @@ def test_a_window_that_is_moved_by_numpy_shows_the_same() -> None:
     for q in (0.01, 0.2, 0.5, 0.51, 0.9, 1.0):  # beyond some of them all have failed
         assert plain.quantile_us(q) == dense.quantile_us(q)
     assert (plain.intended, plain.failed, plain.causes) == (dense.intended, dense.failed, dense.causes)
+
+
+def test_what_is_worked_out_of_a_recording_is_worked_out_once() -> None:
+    """For the same recording and the same arguments, and not for one that is a copy of it."""
+    asked: list[tuple[Recording, int, int]] = []
+
+    @once
+    def figure(recording: Recording, first: int, second: int = 0) -> int:
+        asked.append((recording, first, second))
+        return first + second
+
+    run, other = healthy(), healthy()
+    for _ in range(2):
+        assert [figure(run, 1), figure(run, 2), figure(run, 1, second=5), figure(other, 1)] == [1, 2, 6, 1]
+    assert [each[1:] for each in asked] == [(1, 0), (2, 0), (1, 5), (1, 0)]
+    assert [each[0] is run for each in asked] == [True, True, True, False]
+
+
+def test_the_three_slowest_of_each_phase_are_those_that_a_report_leads_to() -> None:
+    """By intended start, the slowest first; the spike is from 30 s to 31 s, and nothing was traced in it."""
+    at = [(29.9, 7), (31.0, 5), (40.0, 9), (50.0, 1), (60.0, 6), (-1.0, 99), (91.0, 99)]
+    marks = tuple(TraceMark(t, "w", LOGIN, f"{us:032x}", OK, us) for t, us in at)
+    found = traces.slowest(dataclasses.replace(healthy(), marks=marks))
+    assert {phase: [mark.latency_us for mark in of] for phase, of in found.items()} == {
+        "baseline": [7],
+        "recovery": [9, 6, 5],
+    }

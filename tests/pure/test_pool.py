@@ -638,7 +638,8 @@ def test_nothing_is_under_way_once_the_longest_answer_would_have_come(t: float, 
     """The requests of the second that begins at 10 s took half a second at most, until 11.5 s; the last, at 30 s, ended
     what is looked at.
     """
-    pieces = tuple(Slice(at, "w", "GET /", "ok", 1, 0, {bucket_index(500_000): 1}) for at in (10, 30))
+    took_us = {10: 500_000, 30: 5_000_000}  # what is sent from then on is none of it, however long it takes
+    pieces = tuple(Slice(at, "w", "GET /", "ok", 1, 0, {bucket_index(us): 1}) for at, us in took_us.items())
     sample = ProbeSample(t, levels.PROBE, "api", {levels.IN_USE: 3.0})
     run = dataclasses.replace(healthy(), slices=pieces, probes=(sample,))
     assert dict(levels._in_use_without_load(run, 30.0)) == ({"api": [3.0]} if is_quiet else {})

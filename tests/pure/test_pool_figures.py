@@ -7,11 +7,12 @@ import dataclasses
 import pytest
 
 from harness import criteria
+from harness.analysis.histogram import bucket_index
 from harness.criteria.pool import _levels as levels
 from harness.criteria.pool._levels import Instant
 from harness.criteria.pool._relapses import relapse
 from harness.findings import Finding, Outcome
-from harness.recording import ProbeSample, Recording
+from harness.recording import ProbeSample, Recording, Slice
 from harness.recording.header import CriterionSpec, Phase
 from harness.recording.values import Scalar
 from tests.recordings import healthy
@@ -88,6 +89,7 @@ def instants(text: str) -> list[Instant]:
     [
         ("xxx....xxxxxxxxx....", (17, 9, (7, 15))),  # given back after three, in four on end
         ("....xxxxxwwww...xxxx", (20, 13, (4, 12))),
+        ("....xxx....xxxxx....", (20, 8, (11, 15))),  # the longer of two
         ("xxx...xxxxxxxxx...xx", None),  # three are too few to have been given back
         ("xxxxxxxxxxxxxxxx....", None),
         ("....................", None),
@@ -192,3 +194,99 @@ def test_of_a_phase_that_holds_less_than_one_samples_may_miss_all(
     run = pool(dict.fromkeys(range(10), 5.0))
     told = levels.contradiction(run)
     assert told.startswith("the metric says that 0.0 connections were in use in the spike") is contradicts
+
+
+NOT_KNOWN = (
+    "; how many of them are out all the time is not known, as those of the baseline may be its load's: a look at the "
+    "pool before any load, or answers that tell for how long one is held, would show it"
+)
+
+
+@pytest.mark.parametrize(
+    ("is_loaded", "out", "outcome", "least", "rest"),
+    [
+        (False, 3.0, FAIL, 1, ", beyond the 2 that were out before it"),
+        (False, 2.0, PASS, 0, ", beyond the 2 that were out before it"),
+        (True, 3.0, FAIL, 1, ", or 1 beyond the 2 that were out before it"),
+        (True, 2.0, INCONCLUSIVE, 0, f", or 0 beyond the 2 that were out before it{NOT_KNOWN}"),
+    ],
+)
+def test_what_was_out_before_the_load_is_told_beside_what_is_out_after_it(
+    is_loaded: bool, out: float, outcome: Outcome, least: float, rest: str
+) -> None:
+    """Two in the baseline: a listener's, or those of its load, of which nothing says for how long it holds one."""
+    run = pool({**dict.fromkeys(range(40), 2.0), 20: 5.0, **dict.fromkeys(range(40, 50), out)})
+    load = tuple(Slice(t, "w", "GET /", "ok", 1, 0, {bucket_index(500_000): 1}) for t in range(10))
+    found = judged("leaked_connections", dataclasses.replace(run, slices=load if is_loaded else ()))
+    most = out if is_loaded else out - 2
+    assert (found.outcome, found.figure, found.interval) == (outcome, most, (least, most))
+    assert found.reason == f"{most:g} connections are still out 2 s after the load, limit 0{rest}"
+    assert dict(found.evidence) == {"out at api": out, "of these out all the time at api": 2}
+
+
+@pytest.mark.parametrize(
+    ("held", "reason"),
+    [
+        ({"baseline", "spike"}, "30 requests/s of the 100 that the pool can serve"),
+        ({"baseline"}, "30 requests/s"),  # of the level that served most nobody knows for how long it held one
+    ],
+)
+def test_of_a_pool_that_is_never_saturated_it_is_told_how_full_it_was(held: set[str], reason: str) -> None:
+    """Ten connections that are held for 100 ms each serve 100 a second; three of them are in use at 30 a second."""
+    slices = []
+    for phase, per_s in zip(PHASES, (10, 30), strict=False):
+        for t in range(phase.start_s, phase.end_s):
+            names = ["GET /", *([levels.HELD] if phase.name in held else [])]
+            slices += [Slice(t, "w", name, "ok", per_s, 0, {bucket_index(100_000): per_s}) for name in names]
+    run = pool({**dict.fromkeys(range(10), 1.0), **dict.fromkeys(range(10, 20), 3.0)})
+    found = judged("pool_saturation", dataclasses.replace(run, slices=tuple(slices)), requests="GET *")
+    assert found.outcome is PASS and found.figure == pytest.approx(10, rel=1e-3)
+    assert found.reason == f"never saturated: at most 30 % in use, in spike; {reason}"
+    # Of its first sample in each of the levels nobody knows how large it was.
+    sizeless = [
+        dataclasses.replace(sample, values={"in_use": sample.values["in_use"]}) if sample.t in (1.5, 11.5) else sample
+        for sample in run.probes
+    ]
+    untold = judged(
+        "pool_saturation", dataclasses.replace(run, slices=tuple(slices), probes=tuple(sizeless)), requests="GET *"
+    )
+    assert untold.outcome is PASS
+    assert untold.reason == f"how much of it was in use is not known, as its size was not always told; {reason}"
+    unread = dataclasses.replace(run, slices=tuple(slices), probes=run.probes[20:])
+    found = judged("pool_saturation", unread, requests="GET *")
+    assert found.reason == "api was never read from baseline to spike: what it holds is not known"
+    # Read at both ends, to the second.
+    for sample in (run.probes[0], run.probes[19]):
+        part = dataclasses.replace(unread, probes=(sample, *unread.probes))
+        assert "never read" not in judged("pool_saturation", part, requests="GET *").reason
+
+
+def test_a_pool_that_was_taken_again_and_stays_given_back_since_is_as_before() -> None:
+    """Given back for four samples, taken for three, and given back for thirteen, where nine are needed."""
+    found = judged("pool_stable", pool(dict.fromkeys(range(24, 27), 5.0)))
+    assert (found.outcome, found.reason) == (
+        PASS,
+        "0 % of the pool in use after, 0 % before, limit 15 % more; but it had been given back, and was taken again in "
+        "3 of 20 samples, for longest from 24 to 26 s, against 0 of 10 before; since then it stays given back, for "
+        "more than 2 times as long as it ever was so, or taken",
+    )
+
+
+@pytest.mark.parametrize("t", [0, 39, 49])
+def test_a_transaction_is_looked_for_from_the_baseline_to_the_end(t: int) -> None:
+    """Once a second; its age may have grown by the second that was not sampled."""
+
+    def sampled(at: int) -> ProbeSample:
+        age_s = 8.0 if at == t else 0.0
+        values = {"idle_in_transaction": 1.0, "oldest_idle_in_transaction_s": age_s}
+        return ProbeSample(float(at), "postgres", "a:5432/db", values)
+
+    run, ages = pool({}), tuple(map(sampled, range(50)))
+    found = judged("long_transactions", dataclasses.replace(run, probes=ages))
+    assert (found.outcome, found.figure, found.interval) == (FAIL, 8, (8, 9))
+    assert found.reason == "the oldest was idle in its transaction at an age of 8 s, limit 5 s"
+    assert dict(found.evidence) == {
+        "samples": 50,
+        "longest without a sample (s)": 1,
+        "idle in transaction throughout the idle": 1,
+    }

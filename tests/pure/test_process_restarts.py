@@ -283,6 +283,26 @@ def test_without_pids_there_is_no_pass_and_by_default_no_finding() -> None:
     assert not restarts(simulated({"api": small})), "28 % is what a collector gives back"
 
 
+@pytest.mark.parametrize(("low", "is_restart"), [(1, False), (2, True), (3, True)])
+def test_memory_is_of_another_process_where_two_of_three_samples_show_less(low: int, is_restart: bool) -> None:
+    """One sample that is low is noise, though its neighbours before it are many."""
+    memory_bytes = flat()
+    memory_bytes[30:] += 100e6
+    memory_bytes[60 : 60 + low] -= 100e6
+    found_ = restarts(simulated({"api": memory_bytes}))
+    assert [(round(each.t), each.how, each.is_certain) for each in found_] == (
+        [(60, "memory fell from 200 to 100 MB", False)] if is_restart else []
+    )
+
+
+@pytest.mark.parametrize(("ended_s", "came_s", "told"), [(-3, -1, 0), (-2, 0, 1), (50, 52, 1)])
+def test_workers_are_replaced_from_the_origin_on(ended_s: int, came_s: int, told: int) -> None:
+    two = (*worker("port-80/1", -9, END_S, 1), *worker("port-80/2", -9, ended_s, 2))
+    whole = run({"port-80": ()})
+    probes = (*whole.probes, *two, *worker("port-80/3", came_s, END_S, 3))
+    assert len(restarts(dataclasses.replace(whole, probes=probes))) == told
+
+
 def test_one_process_whose_pid_is_sampled_is_enough_to_be_judged_and_not_to_pass() -> None:
     known, unknown = run({"api": (), "db": ()}), []
     for sample in known.probes:

@@ -166,13 +166,14 @@ def test_the_median_may_be_longer_by_the_floor_or_a_quarter(usual_ms: float, lim
     assert (slo.of("GET /"), usual.of("GET /")) == (pytest.approx(3.1, rel=1e-3), pytest.approx(limit_s, rel=1e-3))
 
 
-def test_how_slow_a_window_is_is_the_mean_of_logarithms() -> None:
+@pytest.mark.parametrize("begin_s", [0, 31])
+def test_how_slow_a_window_is_is_the_mean_of_logarithms(begin_s: int) -> None:
     """Of 10 ms and 1 s it is that of 100 ms. What failed, or did not fit into a window, is left out."""
     recorded = run(
-        *(piece(0, [10]), piece(1, [1000]), piece(2, [1], "http 500"), piece(4, [10, 10, 10]), piece(5, [1000] * 3)),
-        piece(28, [50]),
+        *(piece(begin_s + 0, [10]), piece(begin_s + 1, [1000]), piece(begin_s + 2, [1], "http 500")),
+        *(piece(begin_s + 4, [10, 10, 10]), piece(begin_s + 5, [1000] * 3), piece(begin_s + 28, [50])),
     )
-    found = quality.mean_log_latency(recorded, Phase("baseline", 0, 29), 2)
+    found = quality.mean_log_latency(recorded, Phase("baseline", begin_s, begin_s + 29), 2)
     assert np.exp(found).tolist() == pytest.approx([100_000, 100_000], rel=2e-3)
 
 
@@ -187,6 +188,22 @@ def test_who_waits_asks_nothing_and_counts_in_the_windows_that_nobody_asks_in() 
     assert found.bad.tolist() == found.slow.tolist() == [0] * 10 + [3, 0, 3, 3, 3] + [0] * 5
     assert quality.with_waiting(hung, seen, SLO, most=2).waiting.max() == 2
     assert not quality.with_waiting(hung, seen, SLO, most=1).waiting.any(), "four windows of one each may be chance"
+
+
+def test_who_waits_for_a_part_of_a_longer_window_does_not_count_in_it() -> None:
+    """Windows of two seconds from 4 s on; three wait from 10 s to 15.1 s, and nobody asks from 12 s to 18 s."""
+    hung = run(*(piece(t, [10] * 3) for t in (*range(10), 19)), piece(10, [5100] * 3))
+    found = quality.with_waiting(hung, quality.windows(hung, 4, 20, 2, SLO), SLO, most=3)
+    assert found.waiting.tolist() == [0] * 4 + [3, 0, 0, 0]
+
+
+@pytest.mark.parametrize(("empty_s", "waits"), [(6, 0), (7, 6)])
+def test_seconds_in_which_seven_requests_would_have_come_are_not_empty_by_chance(empty_s: int, waits: int) -> None:
+    """One a second; e⁻⁷ is one in a thousand. In the first of them the SLO is not over yet."""
+    sent = (*range(11), *range(11 + empty_s, 30))
+    hung = run(*(piece(t, [10]) for t in sent), piece(10, [50_000]))
+    found = quality.with_waiting(hung, quality.windows(hung, 0, 30, 1, SLO), SLO, most=1)
+    assert found.waiting.sum() == waits
 
 
 def test_who_has_no_answer_waits_to_the_end_and_who_has_one_soon_is_not_waiting() -> None:

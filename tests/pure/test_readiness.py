@@ -9,6 +9,7 @@ import pytest
 
 from harness import criteria
 from harness.analysis.histogram import bucket_index
+from harness.criteria.recovery.readiness import _by_second
 from harness.findings import Finding, Outcome
 from harness.recording import End, Recording, Slice
 from harness.recording.header import CriterionSpec, Phase
@@ -195,3 +196,13 @@ def test_what_is_wrong_is_named_before_what_is_not_known() -> None:
 def test_that_it_says_so_while_a_dependency_is_away_is_no_failure_that_nobody_judges() -> None:
     (seen,) = criteria.load(CriterionSpec("readiness")).failures_seen(run())
     assert (seen.start_s, seen.end_s, seen.requests) == (AT_S, UNDONE_S + 5, PAGE)
+
+
+@pytest.mark.parametrize(
+    ("status", "is_ready"), [(200, True), (204, True), (299, True), (300, False), (199, False), (404, False)]
+)
+def test_ready_is_a_status_of_two_hundred_and_some(status: int, is_ready: bool) -> None:
+    """An answer that is good for the user, as one that follows to another address may be; whoever looks does not."""
+    piece = dataclasses.replace(answer(3, 200), status=status)
+    (found,) = _by_second(dataclasses.replace(run(), slices=(piece,)), PAGE).values()
+    assert (found.ready.count, found.other.count) == ((10, 0) if is_ready else (0, 10))

@@ -76,6 +76,12 @@ def test_a_fault_that_lost_nothing_takes_no_writes_from_the_one_that_did() -> No
     assert alone.interval == found.interval
 
 
+def test_a_fault_before_which_all_is_lost_has_lost_it_and_a_later_one_has_not() -> None:
+    """The first write is acknowledged at 10 ms, and nothing is there of those before the fault at 12 s."""
+    found = judged("recovery_point", losing(lambda t: t <= 12, 12, 40), limit_s=12.0)
+    assert (found.outcome, found.interval) == (PASS, (pytest.approx(11.99), pytest.approx(11.99))), found.reason
+
+
 def test_to_which_of_two_faults_all_between_them_is_lost_nobody_knows() -> None:
     found = judged("recovery_point", losing(lambda t: 12.3 <= t < 30, 12, 30), limit_s=10.0)
     assert found.outcome is INCONCLUSIVE and found.interval == pytest.approx((8.99, 17.96), abs=0.01), found.reason

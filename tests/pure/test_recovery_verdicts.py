@@ -258,3 +258,15 @@ def test_a_target_that_nobody_asked_may_have_been_away(until_s: int, outcome: Ou
     assert found.outcome is outcome
     told = "nobody asked for 16 s of that time; a canary stream all along would settle it"
     assert (told in found.reason) is (outcome is Outcome.INCONCLUSIVE)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "seen"),
+    [({}, [(31, 91)]), ({"spike": "rush"}, []), ({"recovery": "night"}, []), ({"spike": "baseline"}, [(30, 91)])],
+    ids=str,
+)
+def test_failures_show_from_the_end_of_the_spike_to_that_of_the_recovery(
+    parameters: dict[str, str], seen: list[tuple[float, float]]
+) -> None:
+    found = RecoveryTime(requests="GET *", **parameters).failures_seen(RUN)
+    assert [(each.start_s, each.end_s, each.requests) for each in found] == [(*each, "GET *") for each in seen]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import re
+import sqlite3
 from pathlib import Path
 
 import numpy as np
@@ -14,12 +15,12 @@ from harness.commands import check
 from harness.comparison.metric import Margin, metric_of
 from harness.errors import ConfigurationError
 from harness.findings import Basis, Finding, Outcome, Verdict
-from harness.history import regression
+from harness.history import of_run, regression
 from harness.history.of_run import against_history, noted
 from harness.history.stored_run import HistoryRun, root_of
 from harness.recording.file import FILE_NAME, read
 from harness.verdict import judge
-from tests import stored_runs
+from tests import recordings, stored_runs
 
 
 def noisy(runs: int, seed: int = 1, noise: float = 0.05) -> np.ndarray:  # type: ignore[type-arg]
@@ -344,6 +345,89 @@ def test_a_run_that_lies_elsewhere_has_no_history(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [directory]
     with pytest.raises(ConfigurationError, match="no runs directory"):
         against_history(run, judge(run), directory, 0.1)
+
+
+def test_a_change_is_from_the_level_before_it_to_the_next_one() -> None:
+    """From 3 down to 1, and from there up to 9; each level is one of its own."""
+    (series,) = regression.all_series(stored_runs.history([*by_turns(3, 14), *by_turns(1, 12), *by_turns(9, 40)]))
+    found = regression.changes(series)
+    assert [(each.before, each.shift) for each in found] == [pytest.approx((3, -2)), pytest.approx((1, 8))]
+    assert [each.runs_ago for each in found] == [51, 39]
+
+
+def test_a_change_of_a_share_is_one_however_small_it_is_beside_its_limit() -> None:
+    """From 1 to 2 % of errors, where 5 % may be; how it is measured is known to 0."""
+    runs = stored_runs.history([0.01] * 20 + [0.02] * 6)
+    shares = [dataclasses.replace(run, findings=(dataclasses.replace(run.findings[0], unit="ratio", limit=0.05),))
+              for run in runs]  # fmt: skip
+    (note,) = regression.notes(shares, shares[-1])
+    assert "since 5 runs ago" in note
+
+
+def test_the_latest_runs_are_none_of_those_that_they_are_held_against() -> None:
+    """Ten runs: six, and the latest four."""
+    assert crept(by_turns(1.0, 6), [], by_turns(1.5, 4)).endswith("worse by 50 % since 10 runs ago")
+    assert not crept([], [], by_turns(1.5, 4)), "against nothing"
+
+
+@pytest.mark.parametrize(
+    ("ago", "told"), [((11, 8, 3), 3), ((11, 10), None), ((11, 9), 9), ((5, 0), 0), ((5, -1), 5), ((), None)], ids=str
+)
+def test_of_changes_not_long_before_a_run_the_latest_is_told(
+    monkeypatch: pytest.MonkeyPatch, ago: tuple[int, ...], told: int | None
+) -> None:
+    """Of run 30 of 34: one that began after it is none of its own."""
+    runs = stored_runs.history(by_turns(1, 34))
+    (series,) = regression.all_series(runs)
+    found = [regression.Change(series.metric, runs[29 - each], 0, 1.0, 0.5, (0.4, 0.6)) for each in ago]
+    monkeypatch.setattr(regression, "changes", lambda _: found)
+    since = "since this run" if told == 0 else f"since {told} runs ago"
+    notes = regression.notes(runs, runs[29])
+    assert [since in note for note in notes] == ([] if told is None else [True])
+    assert all(note.endswith("(worse; 34 runs of this plan and machine).") for note in notes)
+
+
+def of_its_branches() -> list[HistoryRun]:
+    """Twenty by turns of two branches, and five of the main one that are slower."""
+    runs = stored_runs.history([*by_turns(1, 20), *by_turns(3, 5)])
+    return [dataclasses.replace(run, branch="other") if n in range(1, 20, 2) else run for n, run in enumerate(runs)]
+
+
+@pytest.mark.parametrize(("branch", "before"), [("", 22), ("other", 10), ("main", 12), ("none", 0)])
+def test_a_run_is_held_against_those_before_it_or_those_of_a_branch(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, branch: str, before: int
+) -> None:
+    """The third of the slower ones: what came after it does not count."""
+    runs, verdict = of_its_branches(), Verdict(Outcome.PASS, "Well.", ())
+    monkeypatch.setattr(of_run, "_among", lambda *_: (runs, runs[22]))
+    directory = tmp_path / stored_runs.named(22)
+    found = against_history(recordings.healthy(), verdict, directory, 0.1, branch)
+    assert found.findings[0].evidence["runs"] == before + 1
+    noted_now = noted(recordings.healthy(), verdict, directory)
+    assert [note.partition(",")[0] for note in noted_now.notes] == [
+        f"History: {stored_runs.LATENCY} +200 % since 2 runs ago"
+    ]
+    monkeypatch.setattr(of_run, "_among", lambda *_: (runs, runs[5]))
+    assert noted(recordings.healthy(), verdict, directory) == verdict
+
+
+def test_a_history_that_cannot_be_read_takes_nothing_from_the_verdict(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    verdict = Verdict(Outcome.PASS, "Well.", ())
+    for error in (OSError(), sqlite3.OperationalError()):
+
+        def fails(*_: object, error: Exception = error) -> None:
+            raise error
+
+        monkeypatch.setattr(of_run, "_among", fails)
+        assert noted(recordings.healthy(), verdict, tmp_path / stored_runs.named(1)) == verdict
+
+
+def test_a_step_after_a_few_runs_is_from_all_of_them() -> None:
+    """From 2, the middle of 1 and 3, to 5: three more, and not from 3, where it would be two."""
+    bounds = [(each, each) for each in (1.0, 3.0, 5.0, 5.0, 5.0, 5.0, 1.0)]
+    assert regression._is_step(bounds, 2, Margin(1.0)) and not regression._is_step(bounds, 2, Margin(1.5))
 
 
 @pytest.mark.parametrize(("after", "is_step"), [(19.9, False), (20.0, False), (20.1, True)])

@@ -240,6 +240,26 @@ def test_a_fault_at_the_end_was_not_watched_for_as_long_as_the_limit() -> None:
     assert (found.outcome, "were watched" in found.reason) == (INCONCLUSIVE, True)
 
 
+@pytest.mark.parametrize(
+    ("made", "fault_s", "told"),
+    [
+        (
+            writes(away=(0, 15)),
+            12.0,
+            "no write had a good answer before the fault, so nobody knows when there was none",
+        ),
+        (writes(away=None, until_s=62), 61.0, "no write was asked for after the fault; a longer load would show what"),
+        ([], 12.0, "no write came by way of *: users keep them with self.operation(...)"),
+    ],
+)
+def test_without_answers_on_both_sides_of_the_fault_there_is_no_outage_and_no_pass(
+    made: list[Operation], fault_s: float, told: str
+) -> None:
+    """The load ends at 60 s."""
+    found = judged("outage", recording(*made, faults=[FaultMark(fault_s, "kill_process", "injected", "", 1)]))
+    assert (found.outcome, found.figure) == (INCONCLUSIVE, None) and found.reason.startswith(told), found.reason
+
+
 def test_answers_that_were_kept_back_are_signs_of_an_outage() -> None:
     """Nobody is refused: whoever asks from 12 s on is answered at 15 s. A short wait is no sign."""
     kept_back = [replace(one, return_s=15.01) for one in writes() if 12 <= one.invoke_s < 15]

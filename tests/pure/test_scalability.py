@@ -62,14 +62,22 @@ def test_the_interval_of_one_is_students_where_no_bound_is_near() -> None:
     deviation = math.sqrt(float(np.sum((terms @ (inverse @ terms.T @ np.ones_like(n)) - 1) ** 2)) / 5 * inverse[0, 0])
     margin = float(t.ppf(0.975, 5)) * deviation
     assert found.gamma == pytest.approx((1 / (a + margin), 1 / (a - margin)), rel=0.005)
-    assert found.law.gamma == pytest.approx(1 / a) and found.gamma[1] - found.gamma[0] > 0.3
+    assert found.law.gamma == pytest.approx(1 / a)
+    # Of a thousand resamples an end is known to a twentieth of the width.
+    assert found.gamma[1] - found.gamma[0] == pytest.approx(1 / (a - margin) - 1 / (a + margin), rel=0.1)
     best = max(law.throughput(each) for each in range(1, 129))
     assert found.best_per_s[0] < found.best() < found.best_per_s[1] and found.best() == pytest.approx(best, rel=0.01)
     assert found.best_per_s[1] - found.best_per_s[0] < 0.1 * best
 
 
 @pytest.mark.parametrize(
-    ("law", "peak"), [(Law(5, 0.19, 0.01), 9.0), (Law(5, 0.1, 1e-12), None), (Law(5, 1.5, 0.1), 1.0)]
+    ("law", "peak"),
+    [
+        (Law(5, 0.19, 0.01), 9.0),
+        (Law(5, 0.1, 1e-12), None),
+        (Law(5, 0.19, 1.21e-12), 0.9 / 1.1e-6),
+        (Law(5, 1.5, 0.1), 1.0),
+    ],
 )
 def test_the_peak_is_where_the_law_says(law: Law, peak: float | None) -> None:
     assert law.peak == (None if peak is None else pytest.approx(peak))
@@ -178,3 +186,23 @@ def test_a_ceiling_is_one_where_two_levels_reach_it_whatever_fits_better() -> No
     assert found is not None and (found.gamma, found.limit_per_s) == (1, pytest.approx(2.1))
     assert found.interval_per_s[0] < 2.1 < found.interval_per_s[1]
     assert usl._ceiling(n[:2], x[:2], 1.0) is None
+
+
+def test_an_interval_is_from_tail_to_tail_and_holds_its_figure() -> None:
+    """Of 101 in their order the third from either end: 2.5 % of 100 are 2.5, and both ends are taken outwards."""
+    values = np.arange(100.0)[::-1]
+    assert usl._interval(values, 50.0) == (2, 97)
+    assert usl._interval(values, -7.0) == (-7, 97) and usl._interval(values, 200.0) == (2, 200)
+
+
+def test_no_share_is_less_than_nothing() -> None:
+    """Without contention, and without coherency, the lower end of each is 0: chance alone would put it below."""
+    found = [measured(Law(20, 0, 0), 0.03, seed) for seed in range(5)]
+    assert {each.sigma[0] for each in found} == {0} == {each.kappa[0] for each in found}
+    assert all(each.sigma[1] > 0 for each in found)
+
+
+def test_the_peaks_of_many() -> None:
+    """√((1 − σ) ÷ κ), 1 at least, also where σ is more than 1; without κ there is none."""
+    peaks = usl._peaks(np.array([0.19, 1.5, 0.99, 0.19]), np.array([0.01, 0.1, 0.1, 0.0]))
+    assert peaks.tolist() == [pytest.approx(9), 1, 1, math.inf]

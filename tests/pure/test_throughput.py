@@ -36,6 +36,7 @@ def test_it_is_counted_in_the_phase_and_fails_below_its_limit() -> None:
     found = judged(run(100, 50), lower_limit_per_s=9.0)
     assert (found.outcome, found.figure) == (PASS, 10)
     assert judged(run(100, 50), lower_limit_per_s=12.0).outcome is FAIL
+    assert judged(run(100, 20), lower_limit_per_s=12.0).outcome is FAIL, "just as much was asked for"
     less_asked = judged(run(100, 0), lower_limit_per_s=12.0)
     assert less_asked.outcome is INCONCLUSIVE and "ask for more than that" in less_asked.reason
 

@@ -228,9 +228,7 @@ def test_a_run_without_parts_is_reported_as_ever() -> None:
     run = healthy()
     verdict = judge(run)
     assert verdict.parts == {}
-    assert [
-        line for line in terminal.render(run, verdict).splitlines() if line in ("Findings", "Guards of the measurement")
-    ] == ["Findings", "Guards of the measurement"]
+    assert terminal.render(run, verdict).splitlines().count("Findings") == 1
     assert "## Findings" in markdown.render(run, verdict).replace("### ", "## ")
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 
-from harness import criteria, verdict
+from harness import criteria, plugins, verdict
 from harness.analysis.histogram import bucket_index
 from harness.findings import ALL, CLIENTS, RUN, TARGET, Finding, Outcome, Verdict
 from harness.recording import CriterionSpec, End, Recording
@@ -44,6 +45,14 @@ def judged(monkeypatch: pytest.MonkeyPatch, findings: Mapping[str, Finding | Exc
     monkeypatch.setattr(criteria, "is_guard", lambda name: name in guards or name == RUN_COMPLETE)
     monkeypatch.setattr(criteria, "evidence_of", lambda name: TARGET if name == "memory" else CLIENTS)
     return judge(recordings.healthy(), [CriterionSpec(name) for name in findings])
+
+
+def test_a_verdict_looks_at_the_folders_of_the_criteria_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_at: list[Path] = []
+    changed_ns = plugins._changed_ns
+    monkeypatch.setattr(plugins, "_changed_ns", lambda folder: looked_at.append(folder) or changed_ns(folder))
+    judge(recordings.healthy())
+    assert looked_at and len(looked_at) == len(set(looked_at))
 
 
 def finding(name: str, outcome: Outcome, voids: tuple[str, ...] = (), is_guard: bool = False) -> Finding:
@@ -437,6 +446,11 @@ def test_only_a_fail_is_kept_and_only_where_it_is_one_without_what_every_guard_o
     if voider is None:
         assert found.recording is WITHOUT
         assert found.finding.reason == 'because errors, also without what the guard "lost" objects to'
+
+
+@pytest.mark.parametrize(("criterion", "leaves"), [("users_stayed", WITHOUT), ("error_ratio", None), ("luck", None)])
+def test_only_a_guard_leaves_something_without_what_it_objects_to(criterion: str, leaves: Recording | None) -> None:
+    assert verdict._without_objection(WITHOUT, CriterionSpec(criterion)) is leaves
 
 
 @pytest.mark.parametrize(("of_guard", "outcome", "voider"), [(P, P, None), (I, I, "late"), (F, I, "late")])

@@ -10,7 +10,8 @@ import pytest
 
 from harness.commands.compare import compare
 from harness.errors import ConfigurationError
-from harness.findings import Outcome
+from harness.findings import Finding, Outcome, Verdict
+from reports import comparison_page, terminal
 from tests import stored_runs
 
 
@@ -35,7 +36,8 @@ def asked(runs_dir: Path, first: str, second: str, output: Path, worse_than: str
 def test_directories_of_runs_are_groups(runs_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert asked(runs_dir, FIRST, SECOND, tmp_path) == Outcome.FAIL.exit_code
     said = capsys.readouterr().out
-    assert "4 runs against 4 runs" in said and "worse by more than 10 %" in said
+    assert max(map(len, said.splitlines())) <= terminal.columns()
+    assert "4 runs against 4 runs" in said and "worse by more than 10 %" in " ".join(said.split())
     summary = json.loads((tmp_path / "comparison.json").read_text())
     assert summary["outcome"] == "FAIL"
     assert [len(summary["runs"][group]) for group in ("first", "second")] == [4, 4]
@@ -50,6 +52,15 @@ def test_runs_with_commas_are_groups_and_may_get_better(runs_dir: Path, tmp_path
         for group, of in ((FIRST, range(1, 5)), (SECOND, range(5, 9)))
     ]
     assert asked(runs_dir, named[1], named[0], tmp_path) == Outcome.PASS.exit_code
+
+
+def test_where_there_is_no_figure_there_is_no_row_of_dashes() -> None:
+    def of(figure: float | None) -> str:
+        found = Finding("latency", "p95 latency", Outcome.INCONCLUSIVE, "void", figure, "s", 1.0)
+        return comparison_page.text(Verdict(Outcome.INCONCLUSIVE, "void", (found,)), {"first": [], "second": []})
+
+    assert "p95 latency: 200 ms, 95 % interval –, at most 1 s" in of(0.2)
+    assert "  p95 latency\n      void" in of(None) and "–" not in of(None)
 
 
 def test_the_page_lies_beside_the_last_run(runs_dir: Path) -> None:
@@ -98,4 +109,4 @@ def test_a_page_that_cannot_be_written_makes_no_pass(
 ) -> None:
     (tmp_path / "file").write_text("")
     assert asked(runs_dir, SECOND, FIRST, tmp_path / "file") == Outcome.INCONCLUSIVE.exit_code
-    assert "could not be written" in capsys.readouterr().out
+    assert "could not be written" in " ".join(capsys.readouterr().out.split())

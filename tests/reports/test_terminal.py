@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from harness.commands import check
+from harness.findings import Outcome
 from harness.verdict import judge
 from reports import terminal
 from tests import recordings
@@ -48,6 +49,24 @@ def test_a_run_without_any_request_says_once_why_and_nothing_else() -> None:
     stream = Tty()
     terminal.show(down, verdict, [], stream)
     assert "Guards of the measurement" not in stream.getvalue()
+
+
+def test_of_the_guards_those_are_shown_that_object_and_the_others_are_counted() -> None:
+    """Sixteen that hold, with three lines each, would hide what was found."""
+    for run, objecting, words in (
+        (recordings.healthy(), [], "All {} guards hold."),
+        (recordings.lost_worker(), ["load generator healthy"], "{} other guards hold."),
+    ):
+        verdict = judge(run)
+        guards = [finding for finding in verdict.findings if finding.is_guard]
+        assert [each.title for each in guards if each.outcome is not Outcome.PASS] == objecting
+        held = words.format(len(guards) - len(objecting))
+        stream = Tty()
+        terminal.show(run, verdict, [], stream)
+        for text in (terminal.render(run, verdict), stream.getvalue()):
+            assert held in text.splitlines() and ("Guards of the measurement" in text) is bool(objecting)
+            shown = [each.title for each in guards if each.reason[:30] in text]
+            assert shown == objecting
 
 
 @pytest.mark.parametrize("width", [1, 40, 60, 80, 100, 200])

@@ -19,14 +19,19 @@ from harness.clients.cgroups import ControlGroup
 from harness.load.machine_reader import usable_cores
 
 BUSY_RATIO = 0.65
-"""Of the cores: where less is in use, one more may begin."""
+"""Of the cores: where less is in use, one more may go."""
+FULL_RATIO = 0.9
+"""Of the cores: where more is in use, one fewer."""
 WATCHED_S = 3.0
-"""For that long, since the last one began: what it takes has to be seen before another one adds to it."""
+"""For that long: what one more takes has to be seen before another one adds to it."""
 
 
 class Admission:
     """``fewest`` go at once in any case, and up to ``most`` while ``used_s`` grows slowly enough: seconds that all
     ``cores`` were in use since whenever, added up.
+
+    Who takes the place of one that has ended begins at once: as short as most are, there is hardly a time in which none
+    begins.
     """
 
     def __init__(
@@ -38,6 +43,7 @@ class Admission:
         now_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self._fewest, self._most = fewest, most
+        self._places = fewest
         self._used_s, self._cores, self._now_s = used_s, cores, now_s
         self._going = 0
         self._closed = False
@@ -53,7 +59,6 @@ class Admission:
             if self._closed:
                 raise CancelledError
             self._going += 1
-            self._watch()
         try:
             yield
         finally:
@@ -69,13 +74,18 @@ class Admission:
 
     def may_begin(self) -> bool:
         """Whether one more may begin now."""
-        if self._going < self._fewest:
-            return True
-        if self._going >= self._most or (elapsed_s := self._now_s() - self._since_s) < WATCHED_S:
-            return False
-        is_free = self._used_s() - self._used_then_s < BUSY_RATIO * self._cores * elapsed_s
+        self._look()
+        return self._going < self._places
+
+    def _look(self) -> None:
+        if (elapsed_s := self._now_s() - self._since_s) < WATCHED_S:
+            return
+        ratio = (self._used_s() - self._used_then_s) / (self._cores * elapsed_s)
+        if ratio < BUSY_RATIO and self._going >= self._places:
+            self._places = min(self._most, self._places + 1)
+        elif ratio > FULL_RATIO:
+            self._places = max(self._fewest, self._places - 1)
         self._watch()  # anew, so that what is looked at is always of late
-        return is_free
 
     def _watch(self) -> None:
         self._since_s, self._used_then_s = self._now_s(), self._used_s()

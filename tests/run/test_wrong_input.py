@@ -200,7 +200,8 @@ def two_scenarios(directory: Path) -> Outcome:
 
 @together(two_scenarios)
 def test_two_scenarios_in_one_command_are_refused(outcome: Outcome) -> None:
-    assert_refused(outcome, "two scenarios, herd-http and crowd-http: load one file at a time")
+    remedy = "load one file at a time, and keep what both use in a file without harness.attach"
+    assert_refused(outcome, f"two scenarios, herd-http and crowd-http: {remedy}")
 
 
 def two_shapes(directory: Path, way: str) -> Outcome:

@@ -272,3 +272,30 @@ def test_whether_a_late_worker_gets_users_is_up_to_who_set_the_dispatcher(
     by_class = dispatcher(stock, by_class=True)(nodes(2), [A, B])
     by_class.add_worker(nodes(3)[2])
     assert sorted((sum(each.values()) for each in dispatched(by_class, A=5, B=4).values()), reverse=True) == users
+
+
+class Turns(timeline.Turns, timeline.Timeline):
+    abstract = True
+    phases = "baseline 10, ramp 10, login 5, cache 5"
+    parts, ramp_factor = "login cache", 3.0
+
+    def part_levels(self) -> list[tuple[str, str, Level]]:
+        return [("login", "A", Level(2, herds={"login": 30})), ("cache", "B", Level(1, {"cache": 9}))]
+
+
+def test_parts_take_turns_and_all_of_them_grow_in_the_ramp() -> None:
+    shape: Any = type("Concrete", (Turns,), {"abstract": False})()
+    shape.user_classes = ("A", "B")
+    assert shape.problems() == []
+    logins, cache = shape.profile().by_class
+    assert [logins.starts.at(t) for t in (5, 15, 25)] == [2, 4, 2]
+    assert [cache.starts.at(t) for t in (5, 15, 22, 27)] == [1, 2, 1, 9]
+    assert [(each.t, each.users, each.classes) for each in shape.profile().herds] == [(20.0, 30, ("A",))]
+
+
+def test_a_part_that_is_left_out_has_no_load_and_one_that_is_not_known_is_refused() -> None:
+    shape: Any = type("Concrete", (Turns,), {"abstract": False})()
+    shape.parts = "cache"
+    assert [each.starts.peak for each in shape.profile().by_class] == [0, 9] and not shape.profile().herds
+    shape.parts = "cache logn"
+    assert shape.problems() == ["--parts logn: there is no such part; there are login, cache"]

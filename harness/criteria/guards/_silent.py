@@ -29,7 +29,7 @@ def silent(recording: Recording, phase: Phase) -> Counter[str]:
 
 def all_load(recording: Recording) -> Phase:
     """From the first phase to the last."""
-    return Phase("run", recording.header.phases[0].start_s, recording.header.phases[-1].end_s)
+    return Phase("run", recording.header.phases[0].start_s, recording.header.planned_end_s)
 
 
 def silent_classes(recording: Recording) -> Iterator[Delivery]:

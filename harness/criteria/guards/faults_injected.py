@@ -11,7 +11,7 @@ from harness.findings import Finding, Outcome
 from harness.plugins import parameter
 from harness.recording import Recording
 from harness.recording.header import FaultPlan
-from harness.recording.marks import FAILED, INJECTED, UNDONE, FaultMark
+from harness.recording.marks import FAILED, INJECTED, UNDONE, WITHOUT_EFFECT, FaultMark
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,8 @@ class FaultsInjected(Guard):
                 return
             if abs(t - planned_s) > self.late_limit_s:
                 yield f"{text} was {event} at {t:.1f} s"
+        if idle := next((mark.detail for mark in mine if mark.detail.startswith(WITHOUT_EFFECT)), ""):
+            yield f"{text} was {idle}"
 
 
 def _t_of(event: str, marks: Iterable[FaultMark]) -> float | None:

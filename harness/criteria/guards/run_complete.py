@@ -47,7 +47,7 @@ class RunComplete(Guard):
 
 def _account(recording: Recording, end: End) -> Iterator[str]:
     """What the lines hold against what was counted apart from them, and planned."""
-    planned_s = max((phase.end_s for phase in recording.header.phases), default=0)
+    planned_s = recording.header.planned_end_s
     if end.t < planned_s:
         yield f"the run says that it is complete {end.t:.0f} s in, and was planned for {planned_s} s"
     pieces = (*recording.slices, *recording.warm_up, *recording.wind_down)

@@ -112,9 +112,8 @@ def _planned(level: Polyline, times: Sequence[float], t: int) -> int:
     """So many have to be there all through that second."""
     start_s, end_s = t - SPAWNED_WITHIN_S, t + 1
     first, last = bisect_right(times, start_s), bisect_left(times, end_s)
-    near = level[max(0, first - 1) : last + 2]
-    at_end = level[last][1] if last < len(level) and times[last] == end_s else level_at(near, end_s)  # before a step
-    return math.floor(min(level_at(near, start_s), at_end, *(height for _, height in level[first:last])))
+    at_end = level[last][1] if last < len(level) and times[last] == end_s else level_at(level, end_s)  # before a step
+    return math.floor(min(level_at(level, start_s), at_end, *(height for _, height in level[first:last])))
 
 
 def _there(recording: Recording) -> dict[int, float] | None:

@@ -32,7 +32,7 @@ class WindDownHealthy(Guard):
     limit: float = parameter(0.05, "largest error ratio of the requests after the last phase", highest=1)
 
     def judge(self, recording: Recording) -> Finding:
-        end_s = max((phase.end_s for phase in recording.header.phases), default=0)
+        end_s = recording.header.planned_end_s
         late = (piece for piece in phases.settled(recording).slices if piece.t >= end_s)
         found = failures([*recording.wind_down, *late], "after the last phase")
         reasons = []

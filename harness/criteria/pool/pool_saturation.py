@@ -57,11 +57,16 @@ class PoolSaturation(Criterion):
 
     def _reason(self, climb: tuple[Level, ...]) -> str:
         best = max(climb, key=lambda level: level.good_per_s)
-        served = f"{best.good_per_s:.0f} requests/s of the {best.capacity_per_s or 0:.0f} that the pool can serve"
+        served = f"{best.good_per_s:.0f} requests/s"
+        if best.capacity_per_s is not None:
+            served += f" of the {best.capacity_per_s:.0f} that the pool can serve"
         full = levels.saturated(climb, self.use_ratio)
         if not full:
-            fullest = max(climb, key=lambda level: level.use_ratio or 0.0)
-            return f"never saturated: at most {percent(fullest.use_ratio or 0)} in use, in {fullest.phase}; {served}"
+            known = [(level.use_ratio, level.phase) for level in climb if level.use_ratio is not None]
+            if not known:
+                return f"how much of it was in use is not known, as its size was not always told; {served}"
+            most, phase = max(known, key=lambda each: each[0])
+            return f"never saturated: at most {percent(most)} in use, in {phase}; {served}"
         first = full[0]
         use = f"{percent(first.use_ratio or 0)} in use, {seconds(first.wait_s or 0)} of waiting"
         return f"saturated from {first.phase} on ({first.concurrency:.0f} at once): {use}; {served}"

@@ -26,6 +26,7 @@ from harness.criteria.recovery._baseline_band import EFFECTIVE_WINDOWS, Band, Sh
 from harness.criteria.recovery._baseline_enough import baseline_problem
 from harness.criteria.recovery._left_behind import left_behind
 from harness.criteria.recovery._levels import Posterior
+from harness.criteria.recovery._pace import pace_kept
 from harness.criteria.recovery._recovery import Recovery, Settings, Slowdown, State
 from harness.criteria.recovery._relapses import is_lasting, passed_over, relapses
 from harness.criteria.recovery._slower_names import slower_names
@@ -90,6 +91,7 @@ def measure(recording: Recording, settings: Settings | None = None) -> Recovery:
         lasting_by_name=slower_names(recording, settings.window_s, baseline, end) if by_name else {},
         left_behind=left_behind(recording, slo, 0 if settings.slo_s else settings.floor_s, usually_s, since_s),
         attempts_failing=attempts_failing(recording, usually_s, since_s),
+        pace_ratio=pace_kept(recording, settings.window_s, baseline, end),
     )
 
 
@@ -150,9 +152,9 @@ def _judge(
     state = State.NOT_RECOVERED if not recovered else State.RECOVERED if degraded else State.NOT_DEGRADED
     bad_windows = np.flatnonzero(not_normal | single)
     begun = int(bad_windows[0]) if len(bad_windows) and degraded else None
-    until = max(first_after, int(bad_windows[-1]) + 1 if len(bad_windows) else 0, middle or 0 if degraded else 0)
-    until = count if not recovered else until
-    since = seen.part(slice(max(first_after, middle or 0) if degraded else first_after, None))
+    back_at = middle if degraded and middle is not None else first_after
+    until = max([back_at, *(int(at) + 1 for at in bad_windows[-1:])]) if recovered else count
+    since = seen.part(slice(back_at, None))
     bursts = normal.bursts(since, single[count - len(since.start_s) :]) if recovered else None
     quality = seen.quality[:until][seen.evident[:until]]
     return Recovery(

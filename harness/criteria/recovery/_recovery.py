@@ -120,6 +120,10 @@ class Recovery:
     """A request name that stays worse since the recovery, though all requests together do not."""
     attempts_failing: AttemptsFailing | None = None
     """A name whose requests are good since the recovery because users try again."""
+    pace_ratio: float | None = None
+    """In the latter half of the time since the recovery, good answers of each user of a closed model ÷ those at the
+    baseline's pace, where they are proven to be fewer, see :mod:`harness.criteria.recovery._pace`; else None.
+    """
     unmeasured: str = ""
     """Why the latency since the spike proves nothing; empty where it does."""
     unasked_s: float = 0

@@ -46,6 +46,12 @@ def doubt_since(measured: Recovery, phases: Named, *, passes: bool) -> str:
         )
     if not passes:
         return ""
+    if measured.pace_ratio is not None:
+        return (
+            f"each of the planned users got {percent(measured.pace_ratio)} as many good answers as in the "
+            f"{phases.baseline}, at the latency of those: others wait for one, or stay away after a failure, and ask "
+            "nothing that would show it; arrivals (pacing = arrivals), which go on whoever waits, would"
+        )
     if measured.band.is_worse(bad, intended):
         return (
             f"{seen}, against {before}: all together they are worse than before, though by no more than a window may "

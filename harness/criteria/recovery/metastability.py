@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from dataclasses import dataclass
 
 from harness.analysis import amplification, generator, intervals, phases
@@ -195,7 +196,7 @@ def _same_load_from_s(recording: Recording, baseline: Phase, recovery: Phase, en
     """From when on, to the end, the planned load was that of the baseline."""
     level = recording.header.level
     planned = [level_at(level, t + 0.5) for t in range(baseline.start_s, baseline.end_s)]
-    normal = sum(planned) / len(planned) if planned else 0.0
+    normal = statistics.fmean(planned)
     begin_s = end_s
     while begin_s > recovery.start_s and abs(level_at(level, begin_s - 0.5) - normal) <= SAME_LOAD * normal:
         begin_s -= 1

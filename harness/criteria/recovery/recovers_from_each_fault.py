@@ -57,6 +57,9 @@ class RecoversFromEachFault(Criterion):
         for each in _disturbances(recording.faults)[:1]:
             yield Seen(each.start_s, math.inf, self.requests)
 
+    def slowness_seen(self, recording: Recording) -> Iterator[Seen]:
+        yield from self.failures_seen(recording)
+
     @property
     def baseline_wanted(self) -> BaselineWanted:
         return BaselineWanted(self.baseline, self.baseline_windows, 1, MINIMUM_REQUESTS, "the recovery")

@@ -60,6 +60,9 @@ class RecoveryTime(JudgesAnswers):
         if spike is not None and watched is not None:
             yield Seen(spike.end_s, watched.end_s, self.requests)
 
+    def slowness_seen(self, recording: Recording) -> Iterator[Seen]:
+        yield from self.failures_seen(recording)
+
     @property
     def baseline_wanted(self) -> BaselineWanted:
         return BaselineWanted(self.baseline, self.baseline_windows, self.window_s, MINIMUM_REQUESTS, "the recovery")

@@ -87,8 +87,10 @@ def ledger_of(recording: Recording, via: str, audit: str, since_s: float = -math
                 writes[operation.key].append(operation)
             elif operation.kind != READ or operation.return_s is None:
                 continue
-            elif operation.via == f"{audit} control":
+            elif fnmatchcase(operation.via, f"{audit} control"):
                 controls.append(operation)
+            elif fnmatchcase(operation.via, f"{audit}, *"):
+                elsewhere.add(operation.via.rpartition(", ")[2])
             elif fnmatchcase(operation.via, audit) and operation.invoke_s < since_s:
                 too_early += 1
             elif fnmatchcase(operation.via, audit):
@@ -96,8 +98,6 @@ def ledger_of(recording: Recording, via: str, audit: str, since_s: float = -math
                 before = looks.get(operation.key)
                 if before is None or before.invoke_s <= operation.invoke_s:
                     looks[operation.key] = operation
-            elif fnmatchcase(operation.via, f"{audit}, *"):
-                elsewhere.add(operation.via.rpartition(", ")[2])
     rows = [_row(attempts, looks.get(key)) for key, attempts in writes.items()]
     return Ledger(
         tuple(sorted(rows, key=lambda row: row.attempts[0].invoke_s)),

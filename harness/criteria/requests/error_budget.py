@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 
 from harness.analysis import histogram, phases
 from harness.analysis.error_budget import Objective, Rule, rules, weight_before_run
@@ -81,6 +81,10 @@ class ErrorBudget(JudgesAnswers, Estimate):
     def failures_seen(self, recording: Recording) -> Iterator[Seen]:
         yield from after(recording, 0, self.requests)
 
+    def slowness_seen(self, recording: Recording) -> Iterator[Seen]:
+        if self.latency_s:
+            yield from self.failures_seen(recording)
+
     def _stretches(self, recording: Recording) -> tuple[Phase | None, Phase | None]:
         planned = recording.header.phases
         whole = Phase("rest of the run", planned[0].start_s, planned[-1].end_s) if planned else None
@@ -139,24 +143,26 @@ class ErrorBudget(JudgesAnswers, Estimate):
         return replace(second, ok=histogram.within(second.latency, self.latency_s))
 
     def _highest(self, rule: Rule, seconds: Sequence[Tally], aim: Objective, instants: int) -> _Burn:
-        rate, low, high, at_s = 0.0, 0.0, 0.0, rule.short_s
-        most_open = (0.0, 0.0)
         sure = 1 - (1 - self.confidence) / instants
-        first = next((t for t, each in enumerate(seconds) if each.intended), len(seconds))
-        for end in _ends(rule, len(seconds)):
-            if end <= first:
-                continue
-            windows = [(seconds[max(0, end - length_s) : end], length_s) for length_s in (rule.long_s, rule.short_s)]
-            both = [(window, weight_before_run(length_s, end - first)) for window, length_s in windows]
-            now = min(_bad_ratio(*each) for each in both)
-            if now > rate:
-                rate, at_s = now, end
-            upper, below = min(((_interval(*each, self.confidence)[1], each) for each in both), key=lambda one: one[0])
-            if upper > high:
-                high, most_open = upper, (_bad_ratio(*below), _requests(*below))
-            low = max(low, min(_interval(*each, sure)[0] for each in both))
-        low, high = min(low, rate) / aim.budget, max(high, rate) / aim.budget
-        return _Burn(rule, rate / aim.budget, low, high, at_s, most_open[0], most_open[1])
+        first = next(t for t, each in enumerate(seconds) if each.intended)
+        windows = {
+            end: [
+                (seconds[max(0, end - length_s) : end], weight_before_run(length_s, end - first))
+                for length_s in (rule.long_s, rule.short_s)
+            ]
+            for end in _ends(rule, len(seconds))
+            if end > first
+        }
+        rates = {end: min(_bad_ratio(*each) for each in both) for end, both in windows.items()}
+        at_s = max(rates, key=lambda end: rates[end])
+        uppers = [
+            min(((_interval(*each, self.confidence)[1], each) for each in both), key=itemgetter(0))
+            for both in windows.values()
+        ]
+        upper, most_open = max(uppers, key=itemgetter(0))
+        lower = max(min(_interval(*each, sure)[0] for each in both) for both in windows.values())
+        low, high = min(lower, rates[at_s]) / aim.budget, max(upper, rates[at_s]) / aim.budget
+        return _Burn(rule, rates[at_s] / aim.budget, low, high, at_s, _bad_ratio(*most_open), _requests(*most_open))
 
     def _reason(self, worst: _Burn, aim: Objective, spent: float, per_s: float) -> str:
         limit, cost = f"limit {worst.rule.burn_rate:g}", f"the run spent {percent(spent)} of the budget of the period"

@@ -53,6 +53,9 @@ class LatencyQuantile(JudgesAnswers, Estimate):
         if self.quantile >= SHOWS_FAILURES:
             yield from in_phase(recording, self.phase, self.requests)
 
+    def slowness_seen(self, recording: Recording) -> Iterator[Seen]:
+        yield from in_phase(recording, self.phase, self.requests)
+
     def _stretches(self, recording: Recording) -> tuple[Phase | None, Phase | None]:
         return recording.phase(self.shorter_than), recording.phase(self.phase)
 

@@ -51,7 +51,7 @@ def measure_supply(recording: Recording, criterion: ReplicasCriterion) -> Supply
             f"ready replicas of {counted.source} and of {', '.join(rivals)} were sampled: "
             f"let the probe {counted.probe} count one of them"
         )
-    end_s = min(float(recording.header.phases[-1].end_s), generator.last_trace_s(recording))
+    end_s = min(float(recording.header.planned_end_s), generator.last_trace_s(recording))
     if end_s <= before.end_s:
         return f"the run ended before the load rose, in the {criterion.baseline}"
     ready = step_function.sampled(counted.ready, float(before.start_s), end_s)

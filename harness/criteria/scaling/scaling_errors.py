@@ -47,7 +47,7 @@ class ScalingErrors(ReplicasCriterion):
         before = recording.phase(self.baseline)
         if before is None:
             return self.inconclusive(no_phase(recording, self.baseline))
-        stretch = Phase(STRETCH, before.end_s, recording.header.phases[-1].end_s)
+        stretch = Phase(STRETCH, before.end_s, recording.header.planned_end_s)
         header = dataclasses.replace(recording.header, phases=(before, stretch))
         asked = ErrorRatio(
             self.limit, STRETCH, self.requests, shorter_ratio=self.shorter_ratio, shorter_than=self.baseline

@@ -79,8 +79,7 @@ def dropped_again(recording: Recording, planned: Phase, name: str = "*") -> int:
     may end each of them again and again, so what ends while it is there is left aside; one that was there before
     excuses nothing here, as it does not in the phase before. Kicks are counted by themselves.
     """
-    first_s = planned.start_s - MARKED_EARLY_S
-    faults = [each for each in injections(recording) if first_s <= each.at_s < planned.end_s]
+    faults = [each for each in injections(recording) if each.at_s >= planned.start_s - MARKED_EARLY_S]
     ends = phases.only(recording, f"connection {name} ended").slices
     dropped = sum(
         piece.count

@@ -115,7 +115,7 @@ class ReconnectTime(Criterion):
     ) -> Finding:
         """Censored. Watched until the last second that is known, from the last second in which anybody was lost."""
         last_s = max((piece.t + 1 for piece in recording.slices), default=phase.start_s)
-        run_end_s = recording.header.phases[-1].end_s
+        run_end_s = recording.header.planned_end_s
         end_s = min(run_end_s, recording.end.t if recording.end is not None else last_s)
         ends = phases.slices_of(phases.only(recording, f"connection {self.connections} ended"), phase)
         watched_s = max(0.0, end_s - 1 - max(piece.t for piece in ends if not connections.is_kick(piece.outcome)))

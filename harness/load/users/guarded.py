@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from locust import task
+
 from harness.criteria.breaker import BREAKER_OPEN
 from harness.load.http import PacedHttpUser
 from harness.load.users.measured import WrongAnswerError
@@ -32,3 +34,13 @@ class GuardedHttpUser(PacedHttpUser):
             seen = "\n".join([*map(": ".join, answer.headers.pairs), answer.text])
             if str(answer.status_code) == status and text.lower() in seen.lower():
                 answer.failure(WrongAnswerError(BREAKER_OPEN))
+
+
+class QuotingUser(GuardedHttpUser):
+    """One who does nothing else than to ask for quotes."""
+
+    abstract = True
+
+    @task
+    def quote(self) -> None:
+        self.ask_for_quote()

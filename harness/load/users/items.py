@@ -13,6 +13,8 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from locust import task
+
 from harness.load.http import PacedHttpUser
 from harness.load.http.response import Response
 from harness.load.users.measured import Measured
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     from locust.env import Environment
 
 VALUE = "x" * 100
+HOT, HOT_SHARE = 0, 0.8
+"""The number of the item that most read, and the share of the reads that are of it."""
 
 
 class ItemOptions:
@@ -53,6 +57,8 @@ class ItemUser(Measured, PacedHttpUser):
     def __init__(self, environment: Environment) -> None:
         super().__init__(environment)
         self.options: Any = environment.parsed_options
+        self.version = 0
+        """Of the item that it owns, where it owns one."""
 
     @property
     def session(self) -> str:
@@ -64,6 +70,19 @@ class ItemUser(Measured, PacedHttpUser):
 
     def any_key(self) -> str:
         return self.key(random.randrange(self.options.keys))
+
+    def renew_own_item(self, number: int) -> bool:
+        """Whether the user with this number has one to renew, and so did. The first users own an item each: only they
+        write it, so its versions follow each other. The hot one is written once, and from then on only expires.
+        """
+        if number >= self.options.keys or (number == HOT and self.version):
+            return False
+        self.version += self.renew_item(self.key(number), self.version + 1)
+        return True
+
+    def read_hot_or_any_item(self) -> None:
+        """The hot one in :data:`HOT_SHARE` of the cases."""
+        self.read_item(self.key(HOT) if random.random() < HOT_SHARE else self.any_key())
 
     def read_item(self, key: str, via: str = "service", query: str = "") -> Found:
         """An item that is not there (404) is an answer, too."""
@@ -116,6 +135,17 @@ class ItemUser(Measured, PacedHttpUser):
 
     def _path(self, key: str) -> str:
         return f"{self.options.items_path}/{key}"
+
+
+class ShoppingUser(ItemUser):
+    """One who writes the item that it owns, or else reads: most of them the hot one."""
+
+    abstract = True
+
+    @task
+    def shop(self) -> None:
+        if not self.renew_own_item(self.number_in_class):
+            self.read_hot_or_any_item()
 
 
 def _found(response: Response) -> Found:

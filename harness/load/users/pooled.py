@@ -5,12 +5,14 @@ connection and held it: ``{"wait_ms": …, "query_ms": …}``.
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from typing import Any
 
 from harness.load.http import PacedHttpUser
 from harness.load.http.response import Response
 from harness.load.users.measured import Measured
 from harness.plugins import parameter
+from harness.probes import ProbeData, planned
 
 
 class PooledOptions:
@@ -40,6 +42,16 @@ class PooledHttpUser(PacedHttpUser, Measured):
             self.observe("pool", "wait", sent_s, sent_s + wait_s)
             self.observe("pool", "query", sent_s, sent_s + query_s)
             self.observe("pool", "query beyond asked", sent_s, sent_s + query_s - options.query_ms / 1000)
+
+
+def pool_pages(options: Any, page: str) -> Iterator[ProbeData]:
+    """The pool as the service's processes tell it on that page: the options ``api_urls``, and ``pool_size_metric``,
+    ``pool_in_use_metric`` and ``pool_waiting_metric``.
+    """
+    if options.api_urls:
+        pages = [url.rstrip("/") + page for url in options.api_urls]
+        size, in_use, waiting = options.pool_size_metric, options.pool_in_use_metric, options.pool_waiting_metric
+        yield planned("pool", urls=pages, size=size, in_use=in_use, waiting=waiting)
 
 
 def _times_s(answer: Response) -> tuple[float, float] | None:

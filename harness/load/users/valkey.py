@@ -130,6 +130,11 @@ def connect(url: str, timeout_s: float = TIMEOUT_S) -> redis.Redis:
     )
 
 
+def checks(options: Any) -> Iterator[str]:
+    """The ``problems`` of :class:`ValkeyOptions`, for :func:`harness.attach`; none where no address is given."""
+    return problems(options.valkey, options.allow_host) if options.valkey else iter(())
+
+
 def problems(url: str, allow_host: str | Iterable[str] = (), flag: str = "--valkey") -> Iterator[str]:
     """What keeps users from reading and writing at ``url``, with the remedy; asks the server. Never a password.
     ``allow_host``: other hosts that load may go to.

@@ -7,6 +7,7 @@ time from publishing to delivery is read off one clock, and the number that a ch
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from weakref import WeakKeyDictionary
 
 from harness.load.node import Node
@@ -74,26 +75,31 @@ class Deliveries:
 
     Recorded under ``message <kind>`` for each answer, and ``message broadcast`` for each delivery of what was
     published: latency from sending to arrival, in the second in which it was sent. All instants are
-    ``time.monotonic()`` seconds.
+    ``time.monotonic()`` seconds. Where nothing is published, no ``channel`` is needed.
     """
 
     __slots__ = ("_channel", "_numbers", "_unanswered", "_user")
 
-    def __init__(self, user: Measured, channel: Channel) -> None:
+    def __init__(self, user: Measured, channel: Channel | None = None) -> None:
         self._user = user
-        self._channel = channel
+        self._channel = channel or Channel()
         self._numbers: SequenceNumbers | None = None
-        self._unanswered: dict[int, tuple[str, float]] = {}
+        self._unanswered: dict[Hashable, tuple[str, float]] = {}
+
+    @property
+    def awaits_any(self) -> bool:
+        """Whether an answer is due."""
+        return bool(self._unanswered)
 
     def start_after(self, number: int) -> None:
         """The feed said which number is the last that this connection does not get."""
         self._numbers = SequenceNumbers(number)
 
-    def sent(self, kind: str, mine: int, sent_s: float) -> None:
-        """Message number ``mine`` of this user is on its way, and its answer is due."""
+    def sent(self, kind: str, mine: Hashable, sent_s: float) -> None:
+        """Message ``mine`` of this user, by a number or name of its own, is on its way, and its answer is due."""
         self._unanswered[mine] = kind, sent_s
 
-    def answered(self, kind: str, mine: int, now_s: float, outcome: str = OK) -> float:
+    def answered(self, kind: str, mine: Hashable, now_s: float, outcome: str = OK) -> float:
         """The answer to message ``mine``. When that was sent."""
         _, sent_s = self._unanswered.pop(mine, ("", None))
         if sent_s is None:
