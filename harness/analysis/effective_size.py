@@ -26,6 +26,8 @@ ENOUGH_SECONDS = 30
 """Fewer do not show for how long seconds stay alike."""
 ENOUGH_STEADY_SECONDS = 120
 """With fewer seconds, even if they differ only by chance, nobody can say what changes more slowly."""
+SELDOM = 3
+"""What comes so many times in a phase on average is missing from one phase in twenty (the rule of three: e⁻³)."""
 FEWEST_EFFECTIVE_SECONDS = 10
 """Seconds that amount to fewer independent ones are one event, such as an overload and its end, and no sample."""
 MOST_FAILURES = 0.9
@@ -48,6 +50,8 @@ def only_these(
 ) -> str:
     """Why so many seconds, that stay alike so long, whose failures came in one stretch, or which are as ``steady`` as
     chance makes them, say nothing of requests other than theirs; empty when they do.
+
+    However many seconds are steady, what comes seldom may have come in none of them, and that is said as well.
     """
     if stretch_s:
         return f"of these requests only: nearly all {hits} came within {stretch_s} s, one event and no sample"
@@ -63,6 +67,8 @@ def only_these(
             f"of these requests only: {seconds} s that do not differ say nothing of what changes more slowly, "
             f"{ENOUGH_STEADY_SECONDS} s would"
         )
+    if steady:
+        return f"{seconds} s that do not differ do not show what comes less often than once in {seconds // SELDOM} s"
     return ""
 
 

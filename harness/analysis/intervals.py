@@ -36,7 +36,7 @@ class Estimated:
     low: float
     high: float
     only: str = ""
-    """Where the requests say nothing of any others, why."""
+    """Where the requests say nothing of any others, why; or of what in others they say nothing."""
     is_sample: bool = True
     """Whether they show, by their own seconds, how others differ. They do where ``only`` is no more than that they are
     too few to have met what comes once in some minutes.
@@ -121,10 +121,11 @@ def share_of(
     if not counts:
         return Estimated(0.0, 1.0)
     failed, intended = np.array(counts, dtype=np.float64).T
-    alike = persistence_of(failed, intended, BOUND)
+    alike = persistence_of(failed, intended)
     worth, stretch_s = float(intended.sum()), stretch_of_failures(failed, intended)
+    # By what is seen: a bound, which few failures have high, would make one event of many, whose interval is narrower.
     if not stretch_s and not is_one_event(len(counts), alike):
-        worth = effective_size(failed, intended, alike, confidence)
+        worth = effective_size(failed, intended, persistence_of(failed, intended, BOUND), confidence)
     low, high = clopper_pearson(float(failed.sum() / intended.sum()) * worth, worth, confidence)
     steady = alike == 0 and is_steady(failed, intended)
     return _estimated(low, high, len(counts), alike, stretch_s, steady, called)

@@ -120,7 +120,15 @@ def test_seconds_are_steady_that_differ_by_no_more_than_chance(hits: tuple[float
 def test_why_steady_seconds_say_nothing_of_others() -> None:
     told = only_these(119, 0.0, steady=True)
     assert told.endswith("119 s that do not differ say nothing of what changes more slowly, 120 s would")
-    assert only_these(120, 0.0, steady=True) == only_these(119, 0.0) == ""
+    assert only_these(119, 0.0) == only_these(120, 0.0) == ""
+
+
+def test_steady_seconds_do_not_show_what_comes_seldom_however_many_they_are() -> None:
+    """Rule of three: what comes three times in a phase on average is missing from one in twenty."""
+    seldom = "s that do not differ do not show what comes less often than once in"
+    assert only_these(120, 0.0, steady=True) == f"120 {seldom} 40 s"
+    assert only_these(361, 0.0, steady=True) == f"361 {seldom} 120 s"
+    assert only_these(1000, 0.99, steady=True).startswith("of these requests only")
 
 
 @pytest.mark.parametrize("freedom", [1, 2, 7, 30])

@@ -125,6 +125,17 @@ def test_how_long_seconds_stay_alike_is_seen_where_half_are_slower() -> None:
     assert intervals.latency_quantile_us(in_turn, 0.95).only == ""
 
 
+def test_seconds_are_one_event_by_what_is_seen_of_them_and_not_by_a_bound() -> None:
+    """Their correlation is seen to be 0.7, so that 60 are worth 10.6, and may be 0.84, worth 5: then the interval would
+    be the narrower one, of independent requests.
+    """
+    failed = [0, 0, 1, 1, 2, 3, 2, 1, 1, 0] * 6
+    found = intervals.error_ratio([second([1000] * (20 - bad), failed=bad) for bad in failed])
+    low, high = intervals.clopper_pearson(sum(failed), 1200)
+    assert found.low < low - 0.005 and found.high > high + 0.005
+    assert "neighbouring seconds are alike" not in found.only
+
+
 @pytest.mark.parametrize(("lasting_s", "only"), [(30, True), (119, True), (120, False)])
 @pytest.mark.parametrize("failed", [0, 1])
 def test_seconds_that_do_not_differ_say_nothing_of_what_changes_more_slowly(
