@@ -62,6 +62,18 @@ def test_who_was_primary_last_before_an_instant(at_s: float, who: str | None) ->
 def test_nothing_is_known_for_the_longest_time_without_a_sample(times: tuple[float, ...], longest_s: float) -> None:
     """From 10 s to 20 s, whatever came before and after."""
     assert silent_s([NodeSample(t, t, {}, None) for t in times], 10.0, 20.0) == longest_s
+    assert silent_s([NodeSample(t, t, {}, None) for t in times], 10.0, 10.0) == 0
+
+
+def test_from_the_first_of_two_faults_on_every_node_has_to_be_seen() -> None:
+    """At 12 s and 40 s; in the 10 s of which one has no sample it may have been a second primary."""
+    again = FaultMark(40, "kill_process", INJECTED, "", 2)
+    run = ledger(writes(sources=NODES), faults=(*KILLED, again))
+    unseen = [one for one in failover() if one.source != NODES[1] or not 20 <= one.t < 30]
+    found = judged("single_primary", sampled(run, unseen))
+    assert found.outcome is INCONCLUSIVE
+    assert found.reason == f"{NODES[1]} was not sampled for 11 s after the fault, in which it may have been primary"
+    assert judged("single_primary", sampled(run, failover())).outcome is PASS
 
 
 @pytest.mark.parametrize(
