@@ -268,6 +268,13 @@ def test_a_list_that_is_filled_under_load_and_stays_so_is_no_error(usual: int, o
     assert of_spike_alone.outcome is Outcome.INCONCLUSIVE, "it has ended, as no list does"
 
 
+def test_between_the_usual_lengths_are_both_of_them() -> None:
+    usual = _answer_lengths._Usual(10, 20)
+    assert [usual.is_other(length) for length in (9, 10, 20, 21)] == [True, False, False, True]
+    assert usual.longer([(9, 1), (10, 1), (20, 1), (21, 2)]) == [(21, 2)]
+    assert usual.most_frequent([(9, 1), (10, 5), (20, 5), (21, 2)]) == (2, 21)
+
+
 @pytest.mark.parametrize(("usual", "has_grown"), [(0, True), (9, True), (10, False), (50, False)])
 def test_of_what_has_grown_hardly_any_is_as_long_as_before(usual: int, has_grown: bool) -> None:
     """A tenth of 100 answers since the first longer one is more than that; those of before it do not count."""

@@ -398,6 +398,14 @@ def test_mixes_are_apart_by_half_of_what_their_shares_differ_without_whole_numbe
     assert user_mix._distance(Counter(mix), Counter(usual)) == pytest.approx(apart)
 
 
+def test_one_class_of_users_has_no_mix() -> None:
+    header = dataclasses.replace(healthy().header, level_unit="starts/s")
+    marks = tuple(StartsMark(t, "w", {"a": 10}, stream=ARRIVALS) for t in range(91))
+    found = user_mix.UserMix().judge(dataclasses.replace(healthy(), header=header, marks=marks))
+    assert (found.outcome, found.figure) == (Outcome.PASS, None)
+    assert found.reason == "there is one class of users, or Locust itself deals them out"
+
+
 def test_classes_with_levels_of_their_own_keep_no_shares() -> None:
     """Whether each had its own is what another guard asks; of a closed model nobody plans how often they come."""
     run = healthy()

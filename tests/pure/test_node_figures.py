@@ -6,11 +6,13 @@ import math
 
 import pytest
 
+from harness.criteria._effects import effect_of
+from harness.criteria._injections import injections
 from harness.criteria.replication._nodes import NodeSample, nodes_of, primary_before, silent_s
 from harness.criteria.replication._reigns import Overlap, Seen, overlaps
 from harness.findings import Outcome
 from harness.recording import ProbeSample, Recording
-from harness.recording.marks import INJECTED, FaultMark
+from harness.recording.marks import INJECTED, UNDONE, FaultMark
 from tests.ledgers import KILLED, NODES, failover, judged, ledger, sample, sampled, watched, writes
 
 PASS, FAIL, INCONCLUSIVE = Outcome.PASS, Outcome.FAIL, Outcome.INCONCLUSIVE
@@ -62,6 +64,35 @@ def test_who_was_primary_last_before_an_instant(at_s: float, who: str | None) ->
 def test_nothing_is_known_for_the_longest_time_without_a_sample(times: tuple[float, ...], longest_s: float) -> None:
     """From 10 s to 20 s, whatever came before and after."""
     assert silent_s([NodeSample(t, t, {}, None) for t in times], 10.0, 20.0) == longest_s
+    assert silent_s([NodeSample(t, t, {}, None) for t in times], 10.0, 10.0) == 0
+
+
+def test_one_of_two_faults_that_shows_in_something_is_enough() -> None:
+    """The one at 12 s; that at 5 s struck nothing that is asked or sampled."""
+    early = FaultMark(5, "kill_process", INJECTED, "", 2), FaultMark(6, "kill_process", UNDONE, "", 2)
+    seen = sampled(ledger(writes(sources=NODES), faults=(*early, *KILLED)), failover())
+    assert [bool(effect_of(seen, each)) for each in injections(seen)] == [False, True]
+    found = judged("single_primary", seen)
+    assert (found.outcome, found.figure) == (PASS, 0), found.reason
+
+
+@pytest.mark.parametrize("rejoined_s", [20.0, 12.0])
+def test_a_node_that_no_sample_found_away_is_said_to_be_so(rejoined_s: float) -> None:
+    """The old primary follows by the first sample after the fault, where it does not take until 20 s."""
+    found = judged("rejoin_time", watched(*failover(promoted_s=12.0, rejoined_s=rejoined_s)))
+    unseen = f"neither {NODES[0]} nor a node that followed it was seen away in the samples after the fault, limit 60 s"
+    assert (found.reason == unseen) is (rejoined_s == 12.0), found.reason
+
+
+def test_from_the_first_of_two_faults_on_every_node_has_to_be_seen() -> None:
+    """At 12 s and 40 s; in the 10 s of which one has no sample it may have been a second primary."""
+    again = FaultMark(40, "kill_process", INJECTED, "", 2)
+    run = ledger(writes(sources=NODES), faults=(*KILLED, again))
+    unseen = [one for one in failover() if one.source != NODES[1] or not 20 <= one.t < 30]
+    found = judged("single_primary", sampled(run, unseen))
+    assert found.outcome is INCONCLUSIVE
+    assert found.reason == f"{NODES[1]} was not sampled for 11 s after the fault, in which it may have been primary"
+    assert judged("single_primary", sampled(run, failover())).outcome is PASS
 
 
 @pytest.mark.parametrize(

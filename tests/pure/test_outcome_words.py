@@ -9,7 +9,16 @@ import pytest
 
 from harness import criteria
 from harness.criteria import _filters as filters
-from harness.criteria._outcome import against, megabytes, most_common_cause, percent, phases_from, seconds, unanswered
+from harness.criteria._outcome import (
+    against,
+    megabytes,
+    most_common_cause,
+    percent,
+    phases_from,
+    seconds,
+    titled,
+    unanswered,
+)
 from harness.findings import Outcome
 from harness.recording import CriterionSpec
 from tests.histories import recording
@@ -51,6 +60,10 @@ def test_seconds_have_three_digits(value_s: float, said: str) -> None:
 )
 def test_percents_have_three_digits(ratio: float, said: str) -> None:
     assert percent(ratio) == said
+
+
+def test_a_title_names_the_requests_that_it_is_about_where_these_are_not_all() -> None:
+    assert (titled("errors", ""), titled("errors", "GET /")) == ("errors", "errors, GET /")
 
 
 @pytest.mark.parametrize(

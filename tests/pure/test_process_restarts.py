@@ -266,6 +266,8 @@ def test_a_kill_for_want_of_memory_is_named_and_alone_allows_no_pass() -> None:
     other = found(killed(run({"api": ()}), 59))
     assert (other.outcome, other.interval) == (Outcome.INCONCLUSIVE, (0, 1))
     assert "1 killed for want of memory in the target's cgroup" in other.reason
+    earlier = found(killed(run({"api": (60,)}), END_S))
+    assert earlier.outcome is Outcome.FAIL and "out of memory" not in earlier.reason, "three had been before the run"
     assert found(killed(run({"api": ()}), END_S)).outcome is Outcome.PASS
 
 

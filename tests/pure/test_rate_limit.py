@@ -250,7 +250,9 @@ def test_retry_after_is_held_to_its_word() -> None:
     assert lied.outcome is FAIL and lied.figure == 0.05
     assert judged(*retry(0, tries=9), criterion="retry_after").outcome is INCONCLUSIVE
     assert judged(*retry(1, tries=9), criterion="retry_after").outcome is FAIL
-    assert judged(*takes(shared()), criterion="retry_after").outcome is INCONCLUSIVE
+    nobody = judged(*takes(shared()), criterion="retry_after")
+    assert nobody.outcome is INCONCLUSIVE
+    assert nobody.reason.endswith("; nobody was refused with a Retry-After, or there was no time to wait")
 
 
 def test_keys_get_the_same() -> None:

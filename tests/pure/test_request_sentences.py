@@ -113,6 +113,16 @@ def test_what_is_said_of_a_quantile(outcome: Outcome, tally: Tally, interval: tu
     assert said in LatencyQuantile(limit_s=0.5)._reason(outcome, "p95", tally, interval)
 
 
+@pytest.mark.parametrize(("quantile", "confidence", "needed"), [(0.99, 0.95, 299), (0.95, 0.99, 90)])
+def test_how_many_samples_a_quantile_needs_depends_on_both(quantile: float, confidence: float, needed: int) -> None:
+    """0.99²⁹⁹ is the first power below 5 %, and 0.95⁹⁰ below 1 %."""
+    criterion = LatencyQuantile(quantile=quantile, confidence=confidence)
+    few, enough = (Tally(n, n, {}, 0, {}) for n in (needed - 1, needed))
+    said = f"{needed} samples needed for p, {needed - 1} seen"
+    assert criterion._reason(INCONCLUSIVE, "p", few, (0.4, math.inf)) == said
+    assert "needed" not in criterion._reason(INCONCLUSIVE, "p", enough, (0.4, math.inf))
+
+
 @pytest.mark.parametrize(
     ("outcome", "interval", "said"),
     [

@@ -134,6 +134,12 @@ def test_a_phase_that_a_run_did_not_come_to_is_named(at_s: float, is_missed: boo
     assert verdict._missed(stopped_at(at_s), CriterionSpec("luck")) == ""
 
 
+@pytest.mark.parametrize(("at_s", "first"), [(0.0, "baseline"), (20.0, "spike"), (30.5, "recovery")])
+def test_the_first_phase_that_is_missed_may_be_the_one_that_others_are_compared_with(at_s: float, first: str) -> None:
+    said = verdict._missed(stopped_at(at_s), CriterionSpec("recovery_time"))
+    assert said == f"the run ended {at_s:.0f} s in, before the {first}: SIGINT"
+
+
 def test_limits_that_are_other_ones_are_said_one_by_one() -> None:
     planned = [
         CriterionSpec("error_ratio", {"limit": 0.1}),

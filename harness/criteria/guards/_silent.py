@@ -73,9 +73,7 @@ def without_users(recording: Recording) -> str:
 
 
 def in_words(found: Counter[str]) -> str:
-    """How many began and sent nothing, and what to do about it; empty where nobody did."""
-    if not found.total():
-        return ""
+    """How many began and sent nothing, and what to do about it."""
     of_whom = f" of {', '.join(sorted(found))}" if all(found) else ""
     return (
         f"{found.total():,} iterations{of_whom} began and sent nothing: let the tasks make a request, with a client "

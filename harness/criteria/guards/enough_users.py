@@ -167,7 +167,7 @@ def _held(marks: Iterable[StartsMark], user_class: str) -> dict[int, tuple[int, 
 def _in_words(crowded: list[Stream], wait_s: float) -> str:
     """Of one class of users, by the phase that needs most of them: so many are enough for the others, too."""
     needed = {each.phase: each.users_needed() for each in crowded}
-    stream = max(crowded, key=lambda each: (needed[each.phase] or (0,))[0])
+    stream = max(crowded, key=lambda each: needed[each.phase] or ())
     late, never = stream.late(wait_s), stream.due - stream.started
     longest_us = histogram.quantile_us(stream.waits, 1)
     longest = f", the longest {seconds(longest_us / 1e6)}" if longest_us else ""

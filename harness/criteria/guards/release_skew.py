@@ -39,7 +39,7 @@ class ReleaseSkew(Guard):
         silent = [found.gate.gate for found in releases if found.skew_interval_s is None]
         if silent:
             return self._about(f"gate {', '.join(silent)}: no load process reported a send, so the skew is not known")
-        worst = max(releases, key=lambda found: found.skew_interval_s or (0.0, 0.0))
+        worst = max(releases, key=lambda found: found.skew_interval_s or ())
         assert worst.skew_interval_s is not None
         high = worst.skew_interval_s[1]
         text = f"{worst.sent:,} requests of gate {worst.gate.gate} left within {seconds(high)}"
