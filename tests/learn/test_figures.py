@@ -202,7 +202,9 @@ def of_logs(per_s: float, length_s: int, gap: slice = slice(0)) -> Any:
     return SimpleNamespace(total=round(per_s * length_s), span=(MONDAY_S, MONDAY_S + length_s), counts=counts)
 
 
-@pytest.mark.parametrize(("per_s", "window_s"), [(30, 1), (3, 10), (0.1, 300), (0.09, 600), (0.05, 600), (0.01, 3600)])
+@pytest.mark.parametrize(
+    ("per_s", "window_s"), [(30, 1), (3, 10), (0.1, 300), (0.09, 600), (0.05, 600), (0.01, 3600), (0.005, 3600)]
+)
 def test_a_window_of_a_log_has_thirty_requests(per_s: float, window_s: int) -> None:
     assert source._observed(of_logs(per_s, 100_000), None)[0].window_s == window_s
 

@@ -102,6 +102,7 @@ def test_lines_that_are_alike_are_decoded_together(name: str, monkeypatch: pytes
     seen = [Seen(9, "GET", "/a"), Seen(8, "PUT", "/b?c", 404)]
     lines = [WRITERS[name](each) for each in seen]  # type: ignore[operator]
     monkeypatch.setattr(json_lines, "_one_by_one", None)
+    json_lines._reader.cache_clear()
     found = json_lines.requests("\n".join(lines).encode())
     assert [(each.method, each.target, each.query, each.status) for each in found] == [
         (b"GET", b"/a", b"", b"200"),

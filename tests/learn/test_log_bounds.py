@@ -245,7 +245,7 @@ def test_of_many_paths_of_a_kind_those_asked_for_most_are_kept(monkeypatch: pyte
         mix.add(Counter({(b"GET", f"/items/{number}".encode()): 1 + (number == 7)}))
     (kind,) = mix.kinds()
     assert len(kind.samples) == 2 * MOST_SAMPLES and kind.samples.most_common(1) == [("/items/7", 2)]
-    assert kind.count == 10 * MOST_SAMPLES + 2
+    assert kind.count == 10 * MOST_SAMPLES + 2 == 202
 
 
 def test_a_path_may_have_two_thousand_characters() -> None:

@@ -68,6 +68,31 @@ def test_a_page_is_asked_for_in_the_form_that_is_read(name: str, parameters: dic
     assert f"\r\naccept: {accept}\r\n".encode() in request.lower()
 
 
+def test_a_port_whose_group_is_known_is_not_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Until nobody is in it any more."""
+    looked: list[int] = []
+    monkeypatch.setattr(cgroup, "listeners", lambda ports: looked.extend(ports) or dict.fromkeys(ports, ()))
+    monkeypatch.setattr(cgroup.Cgroup, "_read", lambda _self, source, _group: Reading.of(source, {"processes": 1.0}))
+    probe = cgroup.Cgroup(ports=(80,))
+    for pids, error, searched in (([7], None, []), ([], "no process of this user listens on port 80", [80])):
+        probe._session.groups["cgroup of port 80"] = SimpleNamespace(pids=lambda pids=pids: pids)  # type: ignore[assignment]
+        (reading,) = probe.sample()
+        assert (reading.source, reading.error, looked) == ("cgroup of port 80", error, searched)
+
+
+@pytest.mark.parametrize(
+    ("backend", "error"),
+    [
+        ("", "no servers of a backend of any name"),
+        ("web", "no servers of a backend web"),
+    ],
+)
+def test_a_page_without_servers_is_said_to_have_none(backend: str, error: str) -> None:
+    with serving(answer("# pxname,svname,scur,qcur,status,type\n")) as url:
+        (reading,) = probes.load("haproxy", url=url, backend=backend).sample()
+    assert reading.error == error
+
+
 def _filled(value: Any, url: str) -> Any:
     return tuple(each.format(url) for each in value) if isinstance(value, tuple) else value.format(url)
 

@@ -542,3 +542,15 @@ def test_failures_of_connections_and_messages_show_all_along(
 ) -> None:
     seen = list(criteria.load(CriterionSpec(criterion, parameters)).failures_seen(run()))
     assert seen == [Seen(0, math.inf, pattern, but=shedding(run().header)) for pattern in patterns]
+
+
+@pytest.mark.parametrize(("drop", "aside"), [("drop", ", those of the phase drop aside"), ("", ""), ("night", "")])
+def test_what_is_said_of_connections_that_were_lost(drop: str, aside: str) -> None:
+    lost = run(opened(5, 200), ended(12, 2, "cut off"), ended(40, 1, "closed 1013"))
+    found = judged("connections_kept", lost, drop=drop)
+    assert (
+        found.reason
+        == f"3 of 200 connections ended without our asking, most of them with cut off (2){aside}; limit 1 %"
+    )
+    none = judged("connections_kept", run(opened(5, 200)), drop=drop)
+    assert none.reason == f"0 of 200 connections ended without our asking{aside}; limit 1 %"

@@ -365,9 +365,10 @@ def test_what_was_not_seen_to_end_is_exported_as_such() -> None:
     assert [row["censored"] for row in csv.DictReader(io.StringIO(text))] == ["", "yes"]
 
 
-def test_text_of_others_is_no_formula() -> None:
-    (run,) = stored_runs.history([1.0], branch="=cmd()")
-    assert ",'=cmd()," in export.as_csv([run])
+@pytest.mark.parametrize("sign", ["=", "+", "-", "@", "\t", "\r"])
+def test_text_of_others_is_no_formula(sign: str) -> None:
+    (run,) = stored_runs.history([1.0], branch=f"{sign}cmd()")
+    assert f",'{sign}cmd()," in export.as_csv([run])
 
 
 def test_the_list_has_the_newest_first(three: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from scipy.integrate import quad
 
+from harness.criteria.recovery import _levels
 from harness.criteria.recovery._levels import ABOVE, BELOW, _drift, _grid, posterior
 
 LAST = 0.05
@@ -119,3 +120,19 @@ def test_windows_that_contradict_each_other_completely_do_not_underflow(windows:
     within_from, above = of(np.where(bad, 1000.0, 0.0).tolist(), [1000.0] * windows)
     assert np.isfinite(within_from).all() and np.isfinite(above).all()
     assert np.array(above)[bad].min() > 0.999 and np.array(above)[~bad].max() < 0.001
+
+
+def test_how_often_it_is_scaled_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It keeps small numbers from becoming none; how likely all windows are together is the same."""
+    random = np.random.default_rng(1)
+    likelihood, within = random.uniform(0.1, 1.0, (20, 4)), np.array([True, True, False, False])
+    prior, moves = np.full(4, 0.25), random.dirichlet(np.ones(4), (2, 4))
+    found = []
+    for scaled in (1, 3, 100):
+        monkeypatch.setattr(_levels, "SCALED", scaled)
+        found.append(_levels._smoothed(likelihood, within, prior, moves))
+    for each in found[1:]:
+        for (one, likely), (wanted, wanted_likely) in zip(each, found[0], strict=True):
+            assert likely == pytest.approx(wanted_likely)
+            assert one.within_from == pytest.approx(wanted.within_from)
+            assert one.above == pytest.approx(wanted.above)

@@ -286,3 +286,12 @@ def test_the_leak_is_that_of_the_stretch_that_looks_most_like_one() -> None:
     short = measured(process("worker", always(100), starts=(60,)))
     assert short.leak is not None and short.leak.growth is Leak.UNKNOWN
     assert math.isfinite(short.leak.duration_s)
+
+
+def test_a_process_is_cut_by_its_own_restarts_alone() -> None:
+    """One rises from 31 s on, and another is restarted again and again meanwhile."""
+    rising = process("worker", lambda t: 100.0 + 2 * max(0, t - 36), starts=(36,))
+    other = process("api", always(100), starts=(41, 51, 61, 71, 81))
+    found = measured(process("db", always(200)), rising, other)
+    assert found.leak is not None and found.leak.growth is Leak.RISING
+    assert found.leak.reason.startswith("worker: steady growth")

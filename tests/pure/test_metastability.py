@@ -278,3 +278,13 @@ def test_by_default_it_is_judged_where_something_can_tell() -> None:
     assert kinds(run(lambda _: 0, None))["metastability"] is Outcome.INCONCLUSIVE
     assert "metastability" not in kinds(run(lambda _: 18, None))
     assert "metastability" not in kinds(run(lambda _: PER_S, None, end_s=AFTER_S + 9))
+
+
+def test_a_recovery_at_whose_end_nobody_asks_shows_nothing() -> None:
+    """In the last ten seconds, from 90 s on."""
+    whole = run(lambda _: PER_S, lambda _: 0.0)
+    for silent_from_s, outcome in ((91, Outcome.PASS), (90, Outcome.INCONCLUSIVE)):
+        pieces = tuple(piece for piece in whole.slices if piece.t < silent_from_s)
+        found = judged(dataclasses.replace(whole, slices=pieces))
+        assert found.outcome is outcome, found.reason
+    assert found.reason == "no requests in the last 10 s of the recovery: a stream of them would settle it"

@@ -424,6 +424,11 @@ def test_a_history_that_cannot_be_read_takes_nothing_from_the_verdict(
         assert noted(recordings.healthy(), verdict, tmp_path / stored_runs.named(1)) == verdict
 
 
+def test_a_figure_that_no_run_has_is_none() -> None:
+    runs = [dataclasses.replace(run, findings=(stored_runs.finding(None),)) for run in stored_runs.history([1.0] * 9)]
+    assert regression.all_series(runs) == [] and regression.judged(runs, 0.1) == []
+
+
 def test_a_step_after_a_few_runs_is_from_all_of_them() -> None:
     """From 2, the middle of 1 and 3, to 5: three more, and not from 3, where it would be two."""
     bounds = [(each, each) for each in (1.0, 3.0, 5.0, 5.0, 5.0, 5.0, 1.0)]

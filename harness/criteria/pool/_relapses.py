@@ -76,7 +76,7 @@ def relapse(before: Sequence[Instant], recovery: Sequence[Instant], usual: float
     chance = alone if len(alone) == 1 and longest > 1 else []  # a single sample ends no return
     given_back = [at in chance or not each for at, each in enumerate(since)]
     returns = [until - at for at, until in _stretches(given_back, True)]
-    held = max((until - at for at, until in _held(given_back)), default=0)
+    held = max(until - at for at, until in _held(given_back))
     last = returns.pop() if given_back[-1] else 0
     worst_s = recovery[back + begin].t, recovery[back + end - 1].t
     counts = len(since), sum(since), sum(were), len(were)
