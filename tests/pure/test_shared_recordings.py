@@ -12,6 +12,7 @@ import pytest
 
 from harness.recording import CriterionSpec, Recording
 from harness.recording.line import decode, encode
+from harness.recording.slices import Packed
 from tests.recordings import healthy, login_herd, made_once
 
 
@@ -30,8 +31,8 @@ def make() -> Callable[[Any], Recording]:
 @pytest.mark.parametrize(
     "change",
     [
-        lambda run: run.slices[0].latency.update({1: 1}),
-        lambda run: run.slices[0].latency.__setitem__(1, 1),
+        lambda run: run.probes[0].values.update({"rss_bytes": 1.0}),
+        lambda run: run.probes[0].values.__setitem__("rss_bytes", 1.0),
         lambda run: run.probes[0].values.clear(),
         lambda run: run.probes[-1].values.pop("rss_bytes"),
         lambda run: run.header.parameters.setdefault("herd_users", 1),
@@ -43,13 +44,20 @@ def test_nobody_changes_a_line(change: Callable[[Recording], object]) -> None:
         change(healthy())
 
 
+def test_a_histogram_is_as_it_was_read_and_cannot_be_changed() -> None:
+    latency = healthy().slices[0].latency
+    assert isinstance(latency, Packed)
+    with pytest.raises(TypeError, match="item assignment"):
+        latency[1] = 1  # type: ignore[index]
+
+
 def test_a_copy_may_be_changed_and_a_line_is_written_and_read_as_any_other() -> None:
-    piece = healthy().slices[0]
-    mine = copy.deepcopy(piece.latency)
+    sample, piece = healthy().probes[0], healthy().slices[0]
+    mine = copy.deepcopy(sample.values)
     assert isinstance(mine, dict)
-    mine[1] = 1
-    assert mine != piece.latency
-    assert decode(encode(piece).encode()) == piece
+    mine["rss_bytes"] = 1.0
+    assert mine != sample.values
+    assert [decode(encode(line).encode()) for line in (sample, piece)] == [sample, piece]
 
 
 @pytest.mark.parametrize(
