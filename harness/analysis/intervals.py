@@ -15,6 +15,7 @@ from harness.analysis import histogram
 from harness.analysis.distributions import beta_probability, beta_quantile, binomial_at_most, binomial_quantile
 from harness.analysis.effective_size import (
     BOUND,
+    ENOUGH_SECONDS,
     effective_size,
     is_one_event,
     is_steady,
@@ -121,11 +122,13 @@ def share_of(
     if not counts:
         return Estimated(0.0, 1.0)
     failed, intended = np.array(counts, dtype=np.float64).T
-    alike = persistence_of(failed, intended)
+    at_most = persistence_of(failed, intended, BOUND)
+    # One event by what is seen: a bound, which few failures have high, would make one of many, whose interval is
+    # narrower. In fewer seconds nothing can be seen, and they speak of their own requests only in any case.
+    alike = persistence_of(failed, intended) if len(counts) >= ENOUGH_SECONDS else at_most
     worth, stretch_s = float(intended.sum()), stretch_of_failures(failed, intended)
-    # By what is seen: a bound, which few failures have high, would make one event of many, whose interval is narrower.
     if not stretch_s and not is_one_event(len(counts), alike):
-        worth = effective_size(failed, intended, persistence_of(failed, intended, BOUND), confidence)
+        worth = effective_size(failed, intended, at_most, confidence)
     low, high = clopper_pearson(float(failed.sum() / intended.sum()) * worth, worth, confidence)
     steady = alike == 0 and is_steady(failed, intended)
     return _estimated(low, high, len(counts), alike, stretch_s, steady, called)

@@ -166,9 +166,11 @@ def test_after_the_end_no_further_iteration_begins(crowd: Crowd) -> None:
 def test_none_begins_in_a_drain_that_waits_for_a_slow_answer(crowd: Crowd) -> None:
     crowd.takes_s = 0.3
     crowd.begin((0, 3), (1, 3), drain_s=0.1)
+    crowd.until(0.1)
+    crowd.takes_s = 1.2  # of the next ones
     crowd.until(0.45)
     assert len(crowd.iterations) == 6
     crowd.node.drain()
     assert crowd.node.unfinished == 3
-    gevent.sleep(0.5)
-    assert len(crowd.iterations) == 6
+    crowd.until(2.0)
+    assert len(crowd.iterations) == 6 and not crowd.going

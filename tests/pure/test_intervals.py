@@ -136,6 +136,12 @@ def test_seconds_are_one_event_by_what_is_seen_of_them_and_not_by_a_bound() -> N
     assert "neighbouring seconds are alike" not in found.only
 
 
+def test_seconds_too_few_to_show_how_they_differ_do_not_hide_that_nearly_all_failed() -> None:
+    found = intervals.error_ratio([second([1000] * (20 - bad), failed=bad) for bad in (20, 20, 20, 20, 20, 20, 7)])
+    assert (found.low, found.high) == intervals.clopper_pearson(127, 140)
+    assert "of these requests only" in found.only
+
+
 @pytest.mark.parametrize(("lasting_s", "only"), [(30, True), (119, True), (120, False)])
 @pytest.mark.parametrize("failed", [0, 1])
 def test_seconds_that_do_not_differ_say_nothing_of_what_changes_more_slowly(
