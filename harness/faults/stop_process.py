@@ -45,8 +45,13 @@ class StopProcess(ProcessFault):
 
     def undo(self) -> str:
         roots = list(self.pinned())
-        everyone = {process.pid: process for process in [*roots, *self.below(roots)]}
-        frozen = [process for process in everyone.values() if _is(process, True)]
+        frozen = self._resumed(roots)
+        frozen += self._resumed(self.below(roots))  # who they are may not be known: then those at least go on
+        return f"continued {describe(frozen)}" if frozen else "nothing to undo: nothing is stopped"
+
+    def _resumed(self, processes: list[psutil.Process]) -> list[psutil.Process]:
+        """Those of them that were frozen."""
+        frozen = [process for process in processes if _is(process, True)]
         for process in frozen:
             try:
                 process.resume()
@@ -54,7 +59,7 @@ class StopProcess(ProcessFault):
                 raise FaultError(f"process {process.pid} may not be woken: run the load as the same user") from None
             except psutil.NoSuchProcess:
                 continue
-        return f"continued {describe(frozen)}" if frozen else "nothing to undo: nothing is stopped"
+        return frozen
 
 
 def _is(process: psutil.Process, stopped: bool) -> bool:

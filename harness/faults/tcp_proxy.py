@@ -19,6 +19,10 @@ _running: dict[int, tuple[str, Proxy]] = {}
 @dataclass
 class _Session:
     proxy: Proxy | None = None
+    accepted_before: int = 0
+    """Connections that there had been when the fault came."""
+    open_then: int = 0
+    """Those of them that were still there."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +35,7 @@ class TcpProxy(Fault):
     carry in each direction. ``blackhole``: nothing passes any more, connections stay open and new ones are taken, and
     what was under way arrives afterwards. ``reset``: all connections are reset, new ones as soon as they are there.
 
-    A fault that nobody has connected through by its end is not as planned. Faults with the same ``listen`` share the
+    A fault in which nobody was connected is not as planned. Faults with the same ``listen`` share the
     proxy, and add up.
     """
 
@@ -89,7 +93,8 @@ class TcpProxy(Fault):
             blackhole=self.blackhole,
             reset=self.reset,
         )
-        connections = proxy.disturb(id(self), conditions)
+        self._session.accepted_before = proxy.accepted
+        connections = self._session.open_then = proxy.disturb(id(self), conditions)
         return f"{conditions.description} on 127.0.0.1:{proxy.port}, which has {connections} connections"
 
     def undo(self) -> str:
@@ -97,9 +102,9 @@ class TcpProxy(Fault):
         if proxy is None:
             return "nothing to undo: the proxy is not there"
         proxy.disturb(id(self), None)
-        if not proxy.accepted:
+        if proxy.accepted == self._session.accepted_before and not self._session.open_then:
             return (
-                f"{WITHOUT_EFFECT}nobody has connected to 127.0.0.1:{proxy.port}; let the load go there (--host), "
+                f"{WITHOUT_EFFECT}nobody was connected to 127.0.0.1:{proxy.port}; let the load go there (--host), "
                 f"or the service that uses {self.to}"
             )
         return f"127.0.0.1:{proxy.port} passes everything on again"

@@ -28,7 +28,6 @@ from locust.env import Environment
 from locust.exception import InterruptTaskSet, RescheduleTask, RescheduleTaskImmediately, StopTest, StopUser
 
 from harness.clients.address import strip_url
-from harness.load.http.errors import NotJsonError
 from harness.recording.marks import ExceptionMark
 from harness.safe_text import without_values
 
@@ -252,7 +251,8 @@ def _walk(error: BaseException) -> Iterator[tuple[FrameType, int]]:
 
 
 def _is_of_answer(error: BaseException) -> bool:
-    return isinstance(error, NotJsonError) and error.counts_as_answer
+    """Whether a request has failed by it, as by :class:`harness.load.http.errors.NotJsonError`."""
+    return bool(getattr(error, "counts_as_answer", False))
 
 
 def _callers(error: BaseException) -> set[CodeType]:

@@ -329,17 +329,21 @@ def test_a_free_port_is_said() -> None:
 
 def test_a_proxy_that_nobody_uses_says_so() -> None:
     """A fault that the load does not meet is none that it has survived."""
-    fault = TcpProxy(to="127.0.0.1:1", blackhole=True)
-    fault.prepare()
-    fault.inject()
-    assert fault.undo().startswith(WITHOUT_EFFECT)
     with target(echo) as to:
-        used = TcpProxy(to=to, blackhole=True)
-        port = int(used.prepare().split()[2].rpartition(":")[2])
+        fault = TcpProxy(to=to, latency_ms=1)
+        port = int(fault.prepare().split()[2].rpartition(":")[2])
+        fault.inject()
+        assert fault.undo().startswith(WITHOUT_EFFECT)
         with connected(port) as connection:
             round_trip_ms(connection)
-        used.inject()
-        assert used.undo() == f"127.0.0.1:{port} passes everything on again"
+            fault.inject()
+            assert fault.undo() == f"127.0.0.1:{port} passes everything on again"
+        wait_for(lambda: "has 0 connections" in fault.inject())
+        assert fault.undo().startswith(WITHOUT_EFFECT), "whoever was there before has not met it"
+        fault.inject()
+        with connected(port) as connection:
+            round_trip_ms(connection)
+        assert fault.undo() == f"127.0.0.1:{port} passes everything on again"
 
 
 def test_after_the_death_of_the_injecting_process_the_proxy_is_there_again() -> None:

@@ -137,8 +137,9 @@ def test_seconds_are_one_event_by_what_is_seen_of_them_and_not_by_a_bound() -> N
 
 
 def test_seconds_too_few_to_show_how_they_differ_do_not_hide_that_nearly_all_failed() -> None:
-    found = intervals.error_ratio([second([1000] * (20 - bad), failed=bad) for bad in (20, 20, 20, 20, 20, 20, 7)])
-    assert (found.low, found.high) == intervals.clopper_pearson(127, 140)
+    """One good second and an outage are taken for one event, and not for nine seconds that differ."""
+    found = intervals.error_ratio([second([1000] * 8), *[second([], failed=16) for _ in range(8)]])
+    assert (found.low, found.high) == intervals.clopper_pearson(128, 136)
     assert "of these requests only" in found.only
 
 

@@ -91,7 +91,7 @@ def measure(recording: Recording, settings: Settings | None = None) -> Recovery:
         lasting_by_name=slower_names(recording, settings.window_s, baseline, end) if by_name else {},
         left_behind=left_behind(recording, slo, 0 if settings.slo_s else settings.floor_s, usually_s, since_s),
         attempts_failing=attempts_failing(recording, usually_s, since_s),
-        pace_ratio=pace_kept(recording, settings.window_s, baseline, end),
+        pace_ratio=pace_kept(recording, settings.window_s, baseline, end, slo.overall_s),
     )
 
 

@@ -4,7 +4,8 @@ are those of the others, and are good.
 
 A user's time per good answer is its pause and the answer's latency. Of the pause nobody knows but from the baseline; of
 the latency each phase tells, and that it may be longer is judged elsewhere. So the baseline's time per good answer, and
-by as much more as the answers take longer, is what each user should need.
+by as much more as the answers take longer, is what each user should need. An answer beyond the SLO counts as one that
+took as long as that: who waits for it is who is looked for.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from harness.recording.header import STARTS_PER_S, Phase
 from harness.recording.values import OK
 
 
-def pace_kept(recording: Recording, window_s: int, baseline: Phase, last: Phase) -> float | None:
+def pace_kept(recording: Recording, window_s: int, baseline: Phase, last: Phase, slo_s: float) -> float | None:
     """Good answers of a planned user in ``last`` ÷ as many as there would be at the baseline's pace, where that is
     proven (Welch's test of the windows) to be below 0.9, as of all users a tenth may be served worse. None where it is
     not, in the open model, and where classes of users or herds have levels of their own.
@@ -28,7 +29,7 @@ def pace_kept(recording: Recording, window_s: int, baseline: Phase, last: Phase)
     before, since = (_answers_per_user_s(recording, window_s, phase) for phase in (baseline, last))
     if not len(before) or not len(since) or not before.mean():
         return None
-    usual_s, now_s = (_mean_latency_s(recording, phase) for phase in (baseline, last))
+    usual_s, now_s = (_mean_latency_s(recording, phase, slo_s) for phase in (baseline, last))
     longer = 1 + max(0.0, now_s - usual_s) * before.mean()
     if not larger(since * longer, before * (1 - SHARE_FLOOR)):
         return None
@@ -48,5 +49,8 @@ def _answers_per_user_s(recording: Recording, window_s: int, phase: Phase) -> Fl
     return np.asarray(good[user_s > 0] / user_s[user_s > 0], dtype=np.float64)
 
 
-def _mean_latency_s(recording: Recording, phase: Phase) -> float:
-    return (histogram.mean_us(phases.of_phase(recording, phase).latency) or 0.0) / 1e6
+def _mean_latency_s(recording: Recording, phase: Phase, at_most_s: float) -> float:
+    latency = phases.of_phase(recording, phase).latency
+    middles_us = {index: sum(histogram.bucket_bounds_us(index)) / 2 for index in latency}
+    total_us = sum(count * min(middles_us[index], at_most_s * 1e6) for index, count in latency.items())
+    return total_us / 1e6 / max(1, histogram.total(latency))
